@@ -11,7 +11,9 @@ from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.schemas.crawl_source import BUDGET_FIELDS, CrawlSource, allows_budgets
 from corpusmill.schemas.raw import RawManifest
 
-_NOT_THE_CRAWL: Final = frozenset(("name", "contact", "delay", "refresh", "respect", "recrawl", "select", "drop"))
+_NOT_THE_CRAWL: Final = frozenset(
+    ("name", "contact", "delay", "refresh", "respect", "recrawl", "select", "drop", "license")
+)
 """Fields of a source that may change during a crawl, because they do not affect what is fetched."""
 _ADDED_LATER: Final = {"cookies": False, "render": False}
 """Fields that are new, with what was the case without them."""

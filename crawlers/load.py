@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from corpusmill.crawlers.archives.members import version_of
 from corpusmill.crawlers.inputs import Input, matching_inputs
 from corpusmill.crawlers.loaders.base import Loader
-from corpusmill.crawlers.loaders.exported import EXPORT_SUFFIX, Exported
+from corpusmill.crawlers.loaders.exported import Exporting
 from corpusmill.crawlers.loaders.streams import file_size, open_file, pieces, unreadable
 from corpusmill.crawlers.patterns import expanded, links_skipped_in, skipped_files
 from corpusmill.crawlers.registry import loader_table
@@ -55,7 +55,7 @@ def load(
     """
     store = open_store(raw)
     loader = loader_of(source)
-    if isinstance(loader, Exported):
+    if isinstance(loader, Exporting) and loader.is_exporting:
         manifest = _manifest(source, _exports(source, loader, store, base=base), {})
         store.write(MANIFEST, manifest.model_dump_json(indent=2) + "\n")
         return manifest
@@ -77,7 +77,7 @@ def preview(source: LoadSource, *, base: Path) -> RawManifest:
         RecipeError, SourceError: As `load`.
     """
     loader = loader_of(source)
-    if isinstance(loader, Exported):
+    if isinstance(loader, Exporting) and loader.is_exporting:
         return _manifest(source, (), {})  # the records are known when they have been exported
     matches = _matches(source, loader, base=base)
     files = [
@@ -89,16 +89,16 @@ def preview(source: LoadSource, *, base: Path) -> RawManifest:
     return _manifest(source, files, {})
 
 
-def _exports(source: LoadSource, loader: Exported, store: Store, *, base: Path) -> list[RawFile]:
+def _exports(source: LoadSource, loader: Exporting, store: Store, *, base: Path) -> list[RawFile]:
     """Copy the records that *loader* exports to files named by their hash."""
     files = []
-    for address in source.paths:
-        place = expanded(address)
-        for name, pieces_of in loader.exports(place if is_url(place) else str(base / Path(place).expanduser())):
-            copy = store.write_hashed(pieces_of, lambda sha256: f"{COPIES}/{sha256}{EXPORT_SUFFIX}")
-            path = store.path(copy.key)
-            modified_ns = None if path is None else path.stat().st_mtime_ns
-            files.append(RawFile(path=copy.key, name=name, size=copy.size, sha256=copy.sha256, modified_ns=modified_ns))
+    places = [expanded(address) for address in source.paths]
+    addresses = [place if is_url(place) else str(base / Path(place).expanduser()) for place in places]
+    for name, pieces_of in loader.exports_of(addresses, base=base):
+        copy = store.write_hashed(pieces_of, lambda sha256: f"{COPIES}/{sha256}{loader.export_suffix}")
+        path = store.path(copy.key)
+        modified_ns = None if path is None else path.stat().st_mtime_ns
+        files.append(RawFile(path=copy.key, name=name, size=copy.size, sha256=copy.sha256, modified_ns=modified_ns))
     marks = store.marks()
     return [file.model_copy(update={"mark": marks.get(file.path)}) for file in files]
 
@@ -190,7 +190,8 @@ def new_files(source: LoadSource, manifest: RawManifest, *, base: Path) -> list[
         RecipeError, SourceError: As `load`.
     """
     known = {file.name for file in manifest.files}
-    if isinstance(loader := loader_of(source), Exported):
+    loader = loader_of(source)
+    if isinstance(loader, Exporting) and loader.is_exporting:
         return []
     return [match.name for match in _matches(source, loader, base=base) if match.name not in known]
 

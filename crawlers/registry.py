@@ -11,10 +11,13 @@ ENTRY_POINTS: Final = "corpusmill.loaders"
 """The group of entry points with which other distributions add formats."""
 LOADERS: Final = {
     "warc": "corpusmill.crawlers.loaders.warc:Warc",
+    "wet": "corpusmill.crawlers.loaders.wet:Wet",
     "html": "corpusmill.crawlers.loaders.files:Html",
     "text": "corpusmill.crawlers.loaders.files:Text",
     "markdown": "corpusmill.crawlers.loaders.markdown:Markdown",
     "restructuredtext": "corpusmill.crawlers.loaders.restructuredtext:RestructuredText",
+    "notebook": "corpusmill.crawlers.loaders.notebook:Notebook",
+    "git": "corpusmill.crawlers.loaders.git:Git",
     "package_metadata": "corpusmill.crawlers.loaders.package_metadata:PackageMetadata",
     "jsonl": "corpusmill.crawlers.loaders.jsonl:JsonLines",
     "csv": "corpusmill.crawlers.loaders.csv_rows:Csv",
@@ -29,9 +32,17 @@ LOADERS: Final = {
     "fhir": "corpusmill.crawlers.loaders.fhir:Fhir",
     "hl7": "corpusmill.crawlers.loaders.hl7:Hl7",
     "gutenberg": "corpusmill.crawlers.loaders.gutenberg:Gutenberg",
+    "epub": "corpusmill.crawlers.loaders.epub:Epub",
+    "docx": "corpusmill.crawlers.loaders.docx:Docx",
+    "odt": "corpusmill.crawlers.loaders.odt:Odt",
     "stackexchange": "corpusmill.crawlers.loaders.stackexchange:StackExchange",
     "mbox": "corpusmill.crawlers.loaders.mbox:Mbox",
+    "reddit": "corpusmill.crawlers.loaders.reddit:Reddit",
     "jats": "corpusmill.crawlers.loaders.jats:Jats",
+    "medline": "corpusmill.crawlers.loaders.medline:Medline",
+    "tei": "corpusmill.crawlers.loaders.tei:Tei",
+    "pdf": "corpusmill.crawlers.loaders.pdf:Pdf",
+    "arxiv": "corpusmill.crawlers.loaders.arxiv:Arxiv",
 }
 
 

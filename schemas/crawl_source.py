@@ -108,6 +108,11 @@ class CrawlSource(Part):
     cookies: bool = Field(
         default=False, description="Send the cookies that a host sets back to this host; otherwise, they are ignored."
     )
+    license: str | None = Field(
+        default=None,
+        description="SPDX expression for pages without a license of their own. A change fetches nothing.",
+        examples=["CC-BY-4.0"],
+    )
     respect: Respect = Field(default="all", description=RESPECT_DESCRIPTION, examples=[["noai", "tdm"]])
     select: tuple[Selector, ...] = Field(default=(), description=SELECT_DESCRIPTION, examples=[["article"]])
     drop: tuple[Selector, ...] = Field(default=(), description=DROP_DESCRIPTION, examples=[[".related"]])

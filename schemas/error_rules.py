@@ -19,6 +19,7 @@ ERROR_RULES: Final[Mapping[str, str]] = {
     "error.encrypted": "The content or the member of an archive is encrypted, or protected against copying.",
     "error.entities": "The XML declares entities of its own, which can expand to any size or name other files.",
     "error.no_text": "The record has no text, for example not in `text_field`.",
+    "error.no_text_layer": "No page of the file has a text layer, for example because it is a scan.",
     "error.not_csv": "The lines are not a table, or a quote in them is not closed.",
     "error.not_html": "The content is not a web page.",
     "error.not_json": "The line or element is not valid JSON, or not an object.",

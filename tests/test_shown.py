@@ -24,19 +24,22 @@ def shown() -> ModuleType:
 
 NIGHTS = "crawl-every-night.md"
 """A tutorial with three runs and three crawls."""
+KINDS = "three-kinds.md"
+"""A tutorial with a crawl and two runs."""
 
 
 def test_pages_show_the_output_of_the_commands(shown: ModuleType) -> None:
     """Readers compare their output with the page; `make docs` updates the pages."""
-    pages = [page for page in shown.pages() if page.name != NIGHTS]
+    pages = [page for page in shown.pages() if page.name not in {NIGHTS, KINDS}]
 
     assert {page.name for page in pages} >= {"extract-main-text.md", "your-own-files.md"}
     assert [page.name for page in pages if shown.refreshed(page) != page.read_text(encoding="utf-8")] == []
 
 
 @pytest.mark.slow
-def test_the_tutorial_on_a_crawled_site_shows_the_output_of_the_commands(shown: ModuleType) -> None:
-    """It shows the nightly job from the crawl to `diff`, with a real server."""
-    (page,) = (page for page in shown.pages() if page.name == NIGHTS)
+@pytest.mark.parametrize("name", [NIGHTS, KINDS])
+def test_tutorials_with_a_crawl_show_the_output_of_the_commands(shown: ModuleType, name: str) -> None:
+    """They show the nightly job from the crawl to `diff`, and licenses of several sources, with a real server."""
+    (page,) = (page for page in shown.pages() if page.name == name)
 
     assert shown.refreshed(page) == page.read_text(encoding="utf-8")

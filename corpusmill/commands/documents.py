@@ -236,7 +236,7 @@ def _source_lines(source: dict[str, Any], *, is_published: bool) -> list[str]:
     if source.get("license"):
         lines.append(f"  license: {source['license']} (from: {source['license_source']})")
     elif is_published:
-        lines.append("  license: unknown")
+        lines.append("  license: unknown (if you know it, set `license` of the source in the recipe)")
     if source.get("robots"):
         answer = source["robots"]["answer"]
         text = f"{answer['url']} answered {answer['status']} at {answer['fetched_at']}" if answer else "not archived"

@@ -239,6 +239,11 @@ def _report_as_text(figures: dict[str, Any]) -> str:
         lines += [f"  {_label(name):<18}{_figure(name, n):>14}" for name, n in sizes.items()] + [""]
         rules = [{**rule, "text": size(rule["bytes"])} for rule in figures["rules"][:_RULES_SHOWN]]
         lines += [table(rules, ["stage", "rule", "documents", "text"]), ""] if rules else []
+        licenses = [
+            {"license": row["name"] or "unknown", "documents": row["documents"]}
+            for row in figures["licenses"]["expressions"][:_RULES_SHOWN]
+        ]
+        lines += [table(licenses, ["license", "documents"]), ""] if licenses else []
         refused = refused_lines(figures.get("refused", []))  # reports that were written before have none
         lines += [*refused, ""] if refused else []
     lines += [f"{finding['level']}: {finding['text']}" for finding in figures["findings"]]

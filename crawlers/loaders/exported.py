@@ -7,12 +7,14 @@ read the export, which is part of the workspace.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import zstandard
 
 from corpusmill.crawlers.loaders.arrow_values import json_value
+from corpusmill.crawlers.loaders.base import Loader
 from corpusmill.crawlers.loaders.jsonl import JsonLines
 from corpusmill.crawlers.loaders.rows import without_nulls
 from corpusmill.schemas.identity import canonical_json
@@ -21,8 +23,31 @@ EXPORT_SUFFIX: Final = ".jsonl.zst"
 _FRAME_BYTES: Final = 1 << 20
 
 
-class Exported(JsonLines):
-    """A loader whose records `load` exports."""
+class Exporting(Loader):
+    """A loader of what does not lie in files: `load` writes files that it can read."""
+
+    export_suffix: ClassVar[str] = EXPORT_SUFFIX
+
+    @property
+    def is_exporting(self) -> bool:
+        """Whether `load` writes files; otherwise it registers the files that `path` names."""
+        return True
+
+    @abstractmethod
+    def exports_of(self, addresses: Sequence[str], *, base: Path) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Yield the name and the bytes of each file to write for *addresses*, the items of `path`.
+
+        Args:
+            base: The recipe's folder, to which other paths are relative.
+
+        Raises:
+            SourceError: A place cannot be reached.
+            MissingExtraError: A library is not installed.
+        """
+
+
+class Exported(Exporting, JsonLines):
+    """A loader whose records `load` exports to JSON Lines."""
 
     suffixes: ClassVar[tuple[str, ...]] = ()
 
@@ -35,10 +60,11 @@ class Exported(JsonLines):
             MissingExtraError: The library is not installed.
         """
 
-    def exports(self, address: str) -> Iterator[tuple[str, Iterator[bytes]]]:
-        """Yield the name and the bytes of each file to write."""
-        for name, rows in self.tables(address):
-            yield name, packed_lines(rows)
+    def exports_of(self, addresses: Sequence[str], *, base: Path) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Yield the name and the rows of each table."""
+        for address in addresses:
+            for name, rows in self.tables(address):
+                yield name, packed_lines(rows)
 
 
 def packed_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:

@@ -13,25 +13,30 @@ from pydantic import Field
 from corpusmill.crawlers.loaders.about import About
 from corpusmill.crawlers.loaders.streamed import Broken, Record, Streamed
 from corpusmill.crawlers.loaders.streams import packed
-from corpusmill.crawlers.readers.jats import LANG, ids_of, license_of, published, text_of, title_of, words_of
+from corpusmill.crawlers.readers.jats import (
+    LANG,
+    ids_of,
+    license_of,
+    published,
+    text_of,
+    title_of,
+    without_namespace,
+    words_of,
+)
 from corpusmill.crawlers.readers.xml import elements, local_name, parsed
-from corpusmill.crawlers.readers.xml_repair import repaired
-from corpusmill.schemas.decoding.labels import codec_of
+from corpusmill.crawlers.readers.xml_repair import as_utf8, codec_of_head
 from corpusmill.schemas.errors import DataError
 
 Part = Literal["tables", "captions", "formulas", "footnotes", "references", "acknowledgments"]
 _HEAD_BYTES: Final = 1 << 16
-_ENCODING: Final = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*<\?xml[^>]{0,100}encoding=[\"']([\w.:-]{1,40})")
 _ROOT: Final = re.compile(rb"<(?:article|pmc-articleset)[\s>]")
-_NAMED: Final = re.compile(rb"&(?!#|amp;|lt;|gt;|quot;|apos;)")
-_HTML: Final = re.compile(rb"<html[\s>]", re.IGNORECASE)
 
 
 class Jats(Streamed):
     """Articles in JATS or NLM XML: abstract and body. Names of authors and their addresses are not read."""
 
     uses_name: ClassVar[bool] = True
-    suffixes: ClassVar[tuple[str, ...]] = packed(".nxml")
+    suffixes: ClassVar[tuple[str, ...]] = packed(".nxml", ".xml")
     depends: ClassVar[tuple[str, ...]] = ("lxml",)
     about: ClassVar[About] = About(
         license="of each article, from its permissions; an article without one has that of the recipe",
@@ -61,11 +66,11 @@ class Jats(Streamed):
         """Yield the article, or the articles of a set.
 
         Raises:
-            DataError: ``wrong_format``: the file has no article; ``truncated``: it ends within one.
+            DataError: ``wrong_format``: the file has no article; ``truncated``: it ends within one; ``entities``: it
+                declares entities of its own.
         """
         head = stream.peek(_HEAD_BYTES) if hasattr(stream, "peek") else b""
-        declared = _ENCODING.match(head)
-        codec = codec_of(declared[1].decode()) if declared else None
+        codec = codec_of_head(head, _ROOT)
         is_set = b"<pmc-articleset" in head[:4096]
         found = 0
         for element in elements(stream, "article"):
@@ -75,7 +80,7 @@ class Jats(Streamed):
                 yield Broken(b"%d" % element.offset, "too_large", message, offset=element.offset)
                 continue
             try:
-                article = parsed(_utf8(element.data, codec))
+                article = without_namespace(parsed(as_utf8(element.data, codec)))
             except DataError as error:
                 yield Broken(element.data, error.kind, error.message, offset=element.offset)
                 continue
@@ -129,13 +134,3 @@ class Jats(Streamed):
             },
             offset=offset,
         )
-
-
-def _utf8(data: bytes, codec: str | None) -> bytes:
-    """Return *data* in UTF-8, with names of entities of HTML resolved: the DTD that declares them is not loaded."""
-    if codec not in {None, "utf-8"}:
-        try:
-            data = data.decode(codec or "utf-8").encode()
-        except (UnicodeDecodeError, LookupError):
-            return repaired(data)
-    return repaired(data) if _NAMED.search(data) else data

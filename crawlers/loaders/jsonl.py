@@ -132,15 +132,25 @@ class JsonLines(RowLoader):
         Raises:
             DamagedFileError: As `read`.
         """
-        frames = _frames(path, start, end)
         try:
-            for text in self._texts(path, start, end, frames):
-                yield self._row(text)
+            for text in self.texts(path, start=start, end=end):
+                yield self.row_of(text)
         except DataError as error:
             yield JsonRow(start, None, error.rule, error.message)
+
+    def texts(self, path: str, *, start: int = 0, end: int = -1) -> Iterator[JsonText]:
+        """Yield the records of the slice as they stand in the file.
+
+        Raises:
+            DamagedFileError: As `read`.
+            DataError: The rest of the slice cannot be read.
+        """
+        frames = _frames(path, start, end)
+        yield from self._texts(path, start, end, frames)
         _frames(path, start, end)
 
-    def _row(self, text: JsonText) -> JsonRow:
+    def row_of(self, text: JsonText) -> JsonRow:
+        """Parse a record; one that cannot be read is a row with a rule and a message."""
         try:
             value = _object(text)
         except DataError as error:
@@ -163,7 +173,7 @@ class JsonLines(RowLoader):
         if form == "lines":
             stream, position = _first_line(path, start, frames)
             with stream:
-                yield from _lines(stream, position, end)
+                yield from lines_of(stream, position, end)
             return
         try:
             with open_decompressed(path) as stream:
@@ -277,7 +287,7 @@ def _broken(path: str, start: int, end: int, frames: FrameIndex | None, error: D
     return {"source_id": digest, "record_sha256": digest, "rule": error.rule, "message": error.message}
 
 
-def _lines(stream: BinaryIO, position: int, end: int) -> Iterator[JsonText]:
+def lines_of(stream: BinaryIO, position: int, end: int) -> Iterator[JsonText]:
     """Yield the lines that begin before *end* and are not blank; *stream* is at the start of a line, at *position*."""
     while end < 0 or position < end:
         line, size = _line(stream, position)

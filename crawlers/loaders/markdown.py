@@ -64,17 +64,20 @@ class Markdown(Encoded):
         text = decode_text(data, encoding=self.encoding).replace("\r\n", "\n")
         front, body = front_matter(text)
         tokens = parse(body)
-        title = front.pop("title", None) or _first_heading(tokens)
+        title = front.pop("title", None) or first_heading(tokens)
         return {"text": plain_text(tokens), "title": title, **described(front, place="front-matter", text=text)}
 
 
-def parse(text: str) -> list[Token]:
+def parse(text: str, *, is_post: bool = False) -> list[Token]:
     """Parse the Markdown *text* into tokens.
+
+    Args:
+        is_post: Whether the dialect is that of forums: HTML is text, `~~` deletes.
 
     Raises:
         DataError: ``too_complex``: the inline markup would take far more than linear time, as many unclosed ``[`` do.
     """
-    return _parser().parse(text, {_STEPS_LEFT: _MIN_STEPS + _STEPS_PER_CHARACTER * len(text)})
+    return _parser(is_post=is_post).parse(text, {_STEPS_LEFT: _MIN_STEPS + _STEPS_PER_CHARACTER * len(text)})
 
 
 def plain_text(tokens: Sequence[Token]) -> str:
@@ -92,8 +95,10 @@ def plain_text(tokens: Sequence[Token]) -> str:
 
 
 @cache
-def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}).enable("table")
+def _parser(*, is_post: bool) -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING, "html": not is_post}).enable("table")
+    if is_post:
+        parser.enable("strikethrough")
     parser.inline.__class__ = _BoundedInline
     return parser
 
@@ -108,7 +113,8 @@ class _BoundedInline(ParserInline):
         super().skipToken(state)
 
 
-def _first_heading(tokens: Sequence[Token]) -> str | None:
+def first_heading(tokens: Sequence[Token]) -> str | None:
+    """Return the text of the first heading among *tokens*; None if there is none."""
     for opening, inline in pairwise(tokens):
         if opening.type == "heading_open":
             return " ".join(_words(inline.children or ()).split()) or None

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from email.message import Message
 from typing import BinaryIO, ClassVar, Final, Literal, NamedTuple
 
 from pydantic import Field
 
 from corpusmill.crawlers.loaders.about import About
+from corpusmill.crawlers.loaders.authors import Authored
 from corpusmill.crawlers.loaders.base import cuts
-from corpusmill.crawlers.loaders.streamed import Broken, Record, Streamed
+from corpusmill.crawlers.loaders.streamed import Broken, Record
 from corpusmill.crawlers.loaders.streams import is_compressed, packed
 from corpusmill.crawlers.readers.mail import header, message_of, text_of
 from corpusmill.schemas.dates import stated
@@ -21,8 +23,17 @@ MAX_MESSAGE_BYTES: Final = 64_000_000
 """A larger message is `error.too_large`; most servers accept 25 MB."""
 _LINE_BYTES: Final = 1 << 20
 _BEGINNING: Final = re.compile(rb"From \S+.{0,100}\b(?:\d\d:\d\d|\d{4})\b|From MAILER_DAEMON|From - ")
+_ENVELOPE: Final = re.compile(
+    rb"From \S+(?: at \S+)? {1,4}(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) +[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d"
+    rb"(?::\d\d)?[^\n]{0,20}\d{4}"
+)
+"""A complete envelope line. It begins a message also where a program left out the empty line before it."""
 _ESCAPED: Final = re.compile(rb"^>(>*From )", re.MULTILINE)
 _HEADER: Final = re.compile(rb"[!-9;-~]{1,80}:")
+
+
+_ADDRESS: Final = re.compile(r"([^\s<>(),;:\"@]{1,80})(?:@| at | \(at\) )([^\s<>(),;:\"@]{1,200})", re.IGNORECASE)
+"""An address, also as the archives of Mailman write it: `ann at example.org (Ann)`."""
 
 
 class _Raw(NamedTuple):
@@ -32,8 +43,10 @@ class _Raw(NamedTuple):
     offset: int
 
 
-class Mbox(Streamed):
-    """Messages of mail. Names and addresses of senders and receivers are not read; attachments are counted."""
+class Mbox(Authored):
+    """Messages of mail. Names and addresses of receivers are not read, and senders only for pseudonyms; attachments
+    are counted.
+    """
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".mbox", ".mbx", ".eml")
     depends: ClassVar[tuple[str, ...]] = ("lxml",)
@@ -91,9 +104,25 @@ class Mbox(Streamed):
                 "list": header(message, "list-id").partition("<")[2].strip("> "),
                 "in_reply_to": references.strip("<> "),
                 "language": header(message, "content-language"),
+                "author": self.author(_sender(message), place="mail"),
             },
             offset=offset,
         )
+
+
+def _is_envelope(line: bytes, following: bytes, follows_blank: bool) -> bool:
+    """Return whether *line* begins a message, and not a sentence such as `From the start in 2019`."""
+    has_headers = _HEADER.match(following) is not None or following.startswith(b">From ")
+    if _ENVELOPE.match(line):
+        return has_headers or (follows_blank and not following.strip())
+    return follows_blank and has_headers and _BEGINNING.match(line) is not None
+
+
+def _sender(message: Message) -> str:
+    """Return the address of the author of *message*, else the name; the same for both ways to write an address."""
+    written = header(message, "from")[:1000]
+    address = _ADDRESS.search(written)
+    return f"{address[1]}@{address[2]}" if address else written
 
 
 def _messages(stream: BinaryIO, start: int, end: int) -> Iterator[_Raw]:
@@ -102,15 +131,18 @@ def _messages(stream: BinaryIO, start: int, end: int) -> Iterator[_Raw]:
     Raises:
         DataError: ``wrong_format``.
     """
-    follows_blank = start == 0
+    at_line = follows_blank = start == 0
     if start:
-        stream.seek(start - 2)
-        follows_blank = stream.read(2) in {b"\n\n", b"\r\n"}
+        stream.seek(max(0, start - 3))
+        before = stream.read(min(3, start))
+        at_line, follows_blank = before.endswith(b"\n"), before.endswith((b"\n\n", b"\n\r\n"))
     position, begin = start, 0 if start == 0 else -1
     lines: list[bytes] = []
     size = 0
-    while line := stream.readline(_LINE_BYTES):
-        if follows_blank and line.startswith(b"From ") and _BEGINNING.match(line):
+    following = stream.readline(_LINE_BYTES)
+    while line := following:
+        following = stream.readline(_LINE_BYTES)
+        if at_line and line.startswith(b"From ") and (position == 0 or _is_envelope(line, following, follows_blank)):
             if begin >= 0 and size:
                 yield _Raw(b"".join(lines) if size <= MAX_MESSAGE_BYTES else None, begin)
             if 0 <= end <= position:
@@ -125,6 +157,6 @@ def _messages(stream: BinaryIO, start: int, end: int) -> Iterator[_Raw]:
             else:
                 lines = []
         position += len(line)
-        follows_blank = line in {b"\n", b"\r\n"}
+        at_line, follows_blank = line.endswith(b"\n"), at_line and line in {b"\n", b"\r\n"}
     if begin >= 0 and size:
         yield _Raw(b"".join(lines) if size <= MAX_MESSAGE_BYTES else None, begin)

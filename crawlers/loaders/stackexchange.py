@@ -8,13 +8,15 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, Final, Literal, NamedTuple
+from typing import Any, BinaryIO, ClassVar, Final, Literal
 
 from pydantic import Field
 
 from corpusmill.crawlers.loaders.about import About
+from corpusmill.crawlers.loaders.authors import Authored
 from corpusmill.crawlers.loaders.base import cuts
-from corpusmill.crawlers.loaders.streamed import Broken, Record, Streamed
+from corpusmill.crawlers.loaders.buckets import Buckets, Member
+from corpusmill.crawlers.loaders.streamed import Broken, Record
 from corpusmill.crawlers.loaders.streams import is_compressed, packed
 from corpusmill.crawlers.readers.html_text import plain_text
 from corpusmill.crawlers.readers.xml import elements, parsed
@@ -28,23 +30,12 @@ _LICENSES: Final = ((date(2018, 5, 2), "CC-BY-SA-4.0"), (date(2011, 4, 8), "CC-B
 _SITES: Final = "stackexchange|stackoverflow|superuser|serverfault|askubuntu|mathoverflow|stackapps"
 _SITE: Final = re.compile(rf"(?:^|/)((?:[a-z0-9-]+\.)*(?:{_SITES})\.(?:com|net))(?=[/-])")
 _TAGS: Final = re.compile(r"[^<>|]+")
-_BUCKET_BYTES: Final = 64_000_000
-"""Size of the parts of a file that are held in memory to join questions and answers."""
-_MAX_BUCKETS: Final = 4096
-_MAX_OPEN: Final = 64
 
 
-class _Post(NamedTuple):
-    id: int
-    parent: int
-    native: bytes
-    offset: int
-
-
-class StackExchange(Streamed):
+class StackExchange(Authored):
     """Posts of a dump: questions and answers, each a document, or a question with its answers.
 
-    Names and ids of authors are not read.
+    Names of authors are not read, and their ids only for pseudonyms.
     """
 
     uses_name: ClassVar[bool] = False
@@ -96,9 +87,17 @@ class StackExchange(Streamed):
         rows = elements(stream, "row", start=start, end=end)
         if self.documents == "posts":
             for element in rows:
-                yield from _read(element.data, element.offset, site, counts)
+                yield from self._with_authors(_read(element.data, element.offset, site, counts), site)
         else:
-            yield from _threads(rows, site, counts)
+            yield from self._with_authors(_threads(rows, site, counts), site)
+
+    def _with_authors(self, records: Iterator[Record | Broken], site: str | None) -> Iterator[Record | Broken]:
+        """Yield *records* with the pseudonym of the author, if the recipe asks for it, in place of the id."""
+        for record in records:
+            if isinstance(record, Record):
+                owner = record.metadata.pop("author", "")
+                record.metadata["author"] = self.author(owner, place=site or "stackexchange")
+            yield record
 
 
 def _read(data: bytes | None, offset: int, site: str | None, counts: Counter[str]) -> Iterator[Record | Broken]:
@@ -136,6 +135,7 @@ def _record(row: dict[str, str], posts: list[dict[str, str]], native: bytes, off
         "accepted_answer_id": row.get("AcceptedAnswerId", ""),
         "answers": str(len(posts) - 1) if len(posts) > 1 else "",
         "site": site or "",
+        "author": row.get("OwnerUserId", ""),
     }
     return Record(
         native=native,
@@ -172,7 +172,7 @@ def _threads(rows: Iterator[Any], site: str | None, counts: Counter[str]) -> Ite
     A first pass writes each post to a temporary file by the id of its question, so that a thread is in one file.
     """
     with tempfile.TemporaryDirectory(prefix="corpusmill-threads-") as folder:
-        buckets = _Buckets(Path(folder))
+        buckets = Buckets(Path(folder))
         for element in rows:
             try:
                 row = _attributes(element.data)
@@ -183,17 +183,17 @@ def _threads(rows: Iterator[Any], site: str | None, counts: Counter[str]) -> Ite
             kind = row.get("PostTypeId")
             thread = row["Id"] if kind == QUESTION else row.get("ParentId", "") if kind == ANSWER else ""
             if thread.isdecimal():
-                buckets.add(_Post(int(row["Id"]), int(thread), element.data, element.offset))
+                buckets.add(Member(int(row["Id"]), int(thread), element.data, element.offset))
             else:
                 counts[f"posts.type_{kind if kind and kind.isdecimal() else 'unknown'}"] += 1
         for posts in buckets:
             yield from _joined(posts, site, counts)
 
 
-def _joined(posts: list[_Post], site: str | None, counts: Counter[str]) -> Iterator[Record | Broken]:
-    threads: dict[int, list[_Post]] = {}
+def _joined(posts: list[Member], site: str | None, counts: Counter[str]) -> Iterator[Record | Broken]:
+    threads: dict[int, list[Member]] = {}
     for post in posts:
-        threads.setdefault(post.parent, []).append(post)
+        threads.setdefault(post.group, []).append(post)
     for thread in sorted(threads):
         members = [(post, _attributes(post.native)) for post in threads[thread]]
         question = next((pair for pair in members if pair[1].get("PostTypeId") == QUESTION), None)
@@ -213,33 +213,3 @@ def _joined(posts: list[_Post], site: str | None, counts: Counter[str]) -> Itera
 def _score(row: dict[str, str]) -> int:
     score = row.get("Score", "")
     return int(score) if re.fullmatch(r"-?\d{1,9}", score) else 0
-
-
-class _Buckets:
-    """Posts in temporary files, by thread. Of a file above the limit, a part of the threads is read at a time."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._files: list[BinaryIO] = [(folder / f"{index}").open("w+b") for index in range(_MAX_OPEN)]
-
-    def add(self, post: _Post) -> None:
-        self._files[post.parent % _MAX_OPEN].write(_packed(post))
-
-    def __iter__(self) -> Iterator[list[_Post]]:
-        for file in self._files:
-            size = file.tell()
-            parts = min(_MAX_BUCKETS, max(1, -(-size // _BUCKET_BYTES)))
-            for part in range(parts):
-                file.seek(0)
-                yield [post for post in _unpacked(file) if post.parent // _MAX_OPEN % parts == part]
-            file.close()
-
-
-def _packed(post: _Post) -> bytes:
-    return b"%d %d %d %d\n%b" % (post.id, post.parent, post.offset, len(post.native), post.native)
-
-
-def _unpacked(file: BinaryIO) -> Iterator[_Post]:
-    while line := file.readline():
-        id, parent, offset, size = map(int, line.split())
-        yield _Post(id, parent, file.read(size), offset)

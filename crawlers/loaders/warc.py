@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from pathlib import Path
+from typing import Any, ClassVar, Final, Self
 from urllib.parse import urlsplit
 
 import pyarrow as pa
+from pydantic import Field, field_validator, model_validator
 
 from corpusmill.crawlers.loaders import warc_frames
 from corpusmill.crawlers.loaders.about import About
 from corpusmill.crawlers.loaders.base import MIN_PACKED_SLICE_BYTES, Offers, Respecting, cuts
+from corpusmill.crawlers.loaders.exported import Exporting
 from corpusmill.crawlers.loaders.http_body import decoded_body
 from corpusmill.crawlers.loaders.media import (
     DOCUMENT_TYPES,
@@ -36,11 +39,12 @@ from corpusmill.crawlers.optouts.rsl import header_licenses
 from corpusmill.crawlers.optouts.site_files import site_file, site_path
 from corpusmill.schemas.decoding.binary import is_binary
 from corpusmill.schemas.decoding.texts import decode_text
-from corpusmill.schemas.errors import DataError
+from corpusmill.schemas.errors import DataError, SourceError
 from corpusmill.schemas.identity import capture_hash
 from corpusmill.schemas.licenses import spdx
 from corpusmill.schemas.optout_columns import SITE_FILE
 from corpusmill.schemas.optouts import AI_TXT, ROBOTS, TDMREP, as_column
+from corpusmill.schemas.problems import HintedValueError
 from corpusmill.schemas.urls import canonical_url
 
 _TYPES: Final = frozenset({"warcinfo", "request", "metadata", "revisit", "continuation"})
@@ -57,7 +61,7 @@ _SITE_FILES: Final = 16
 _KINDS: Final = {3: "redirect", 4: "client_error", 5: "server_error"}
 
 
-class Warc(Respecting):
+class Warc(Exporting, Respecting):
     """Pages of a web archive. `offset` and `length` refer to the gzip member, or in a plain file to the record.
 
     Opt-outs are read from the headers and the markup of a page, and from the `robots.txt`, `tdmrep.json` and `ai.txt`
@@ -69,10 +73,62 @@ class Warc(Respecting):
         get="Common Crawl, at commoncrawl.org, and other web archives.",
         tried="Samples of Common Crawl, ClueWeb, warcio, jwarc and StormCrawler; ARC, WET and WAT files.",
     )
+    export_suffix: ClassVar[str] = ".warc.gz"
     suffixes: ClassVar[tuple[str, ...]] = packed(".warc", ".warc.wet", ".wet", ".arc")
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     depends: ClassVar[tuple[str, ...]] = ("FastWARC",)
     site_policy: ClassVar[str | None] = "corpusmill.crawlers.optouts.site:SitePolicy"
+
+    index: str | tuple[str, ...] | None = Field(
+        default=None,
+        description="Files of Common Crawl's columnar index. Only the records that they name are loaded, and `path` is "
+        "the folder or the URL to which `warc_filename` is relative.",
+        examples=["cc-index/*.parquet"],
+    )
+    where: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=20_000,
+        description="Condition in SQL on the columns of `index`; null: all records.",
+        examples=["url_host_tld = 'no' AND fetch_status = 200"],
+    )
+
+    @field_validator("where")
+    @classmethod
+    def _only_compares(cls, where: str | None) -> str | None:
+        if where is not None:
+            from corpusmill.crawlers.loaders.cc_where import columns_of  # duckdb takes 50 ms
+
+            columns_of(where)
+        return where
+
+    @model_validator(mode="after")
+    def _has_index(self) -> Self:
+        if self.where is not None and self.index is None:
+            hint = "add `index: cc-index/*.parquet`, or remove `where`"
+            raise HintedValueError("`where` chooses records of an `index`, which is not set", hint=hint, at=("where",))
+        return self
+
+    @property
+    def is_exporting(self) -> bool:
+        """Whether `load` copies the records that an index names."""
+        return self.index is not None
+
+    def exports_of(self, addresses: Sequence[str], *, base: Path) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Yield archives with the records that the index names.
+
+        Raises:
+            SourceError: The index or an archive cannot be read, or no record fits.
+        """
+        from corpusmill.crawlers.loaders.cc_index import archives_of, chosen
+
+        index = self.index or ()
+        captures = chosen([index] if isinstance(index, str) else index, self.where, base=base)
+        if not captures:
+            problem = "no record of the index fits"
+            hint = "check the condition with a part of it"
+            raise SourceError(problem, field="where", value=self.where, hint=hint)
+        yield from archives_of(captures, addresses)
 
     def slices(self, path: str) -> list[tuple[int, int]]:
         """Return slices at the starts of gzip members, slices by size for a plain file, and one slice otherwise."""
@@ -182,10 +238,16 @@ def _offer(record: Record) -> dict[str, Any]:
         "record_sha256": digest,
         "url": record.url or None,
         "fetched_at": _time(record.date),
-        "metadata": {"warc_truncated": record.cut} if record.cut else None,
+        "metadata": _metadata(record) or None,
         "offset": record.offset,
         "length": record.length,
     } | columns
+
+
+def _metadata(record: Record) -> dict[str, str]:
+    """Return why the record is cut, and the languages that the crawler identified, where *record* has them."""
+    known = {"language": record.languages.lower(), "warc_truncated": record.cut}
+    return {name: value for name, value in known.items() if value}
 
 
 def _license(record: Record) -> dict[str, str]:

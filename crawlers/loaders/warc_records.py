@@ -35,6 +35,7 @@ _HTTP: Final = "application/http"
 _ZSTD_BUFFER_BYTES: Final = 1 << 18
 _HEAD_BYTES: Final = 1_024
 _ROLE_FIELD: Final = ROLE_FIELD.lower()
+_LANGUAGES_FIELD: Final = "warc-identified-content-language"
 _BLANK: Final = b"\r\n"
 """Lines before the first record are passed over, as those between records are."""
 _USUAL_HEAD: Final = re.compile(rb"WARC/1\.[01]\r?\n((?:[A-Za-z-]+: [!-~](?:[ -~]*[!-~])?\r?\n)+)\r?\n")
@@ -71,6 +72,7 @@ class Record:
         cut: The reason why the crawler truncated it; empty if it did not.
         role: ``sitemap`` or ``feed`` if this crawler read it as one; otherwise empty.
         is_rendered: Whether a conversion takes the place of this response (`crawlers.rendering`).
+        languages: The languages of the text that the crawler identified, separated by commas, most of it first.
     """
 
     type: str
@@ -83,6 +85,7 @@ class Record:
     length: int | None = None
     role: str = ""
     is_rendered: bool = False
+    languages: str = ""
 
     @cached_property
     def response(self) -> Response | None:
@@ -291,6 +294,7 @@ def _record_of(kind: str, fields: dict[str, str], block: Block, *, offset: int, 
         length=length,
         role=fields.get(_ROLE_FIELD, ""),
         is_rendered=RENDERED_AS.lower() in fields,
+        languages=fields.get(_LANGUAGES_FIELD, ""),
     )
 
 

@@ -52,6 +52,15 @@ def plain_text(markup: str) -> str:
     return _Writer(_layouts(root) if "<table" in markup.lower() else set(), can_hide=can_hide).text_of(root)
 
 
+def tree_text(root: etree._Element) -> str:
+    """As `plain_text`, of a tree whose names are in lower case and without a namespace, and that has no comments.
+
+    >>> tree_text(etree.fromstring("<body><p>One</p><p>two</p></body>"))
+    'One\\n\\ntwo'
+    """
+    return _Writer(_layouts(root), can_hide=True).text_of(root)
+
+
 def _layouts(root: etree._Element) -> set[etree._Element]:
     """Return the tables that arrange blocks: a cell has a list, a table or two paragraphs."""
     layouts: set[etree._Element] = set()

@@ -13,6 +13,8 @@ from typing import Final
 
 from lxml import etree
 
+from corpusmill.crawlers.readers.citation_marks import MARK, is_mark, tidied
+from corpusmill.crawlers.readers.license_words import license_in_words
 from corpusmill.crawlers.readers.mathml import tex_of
 from corpusmill.crawlers.readers.xml import local_name
 from corpusmill.schemas.licenses import spdx
@@ -45,20 +47,10 @@ _BLOCKS: Final = frozenset(
     "sec p title list list-item def-list def-item def term disp-quote boxed-text preformat code verse-group verse-line "
     "fig fig-group table-wrap table-wrap-group table-wrap-foot table caption label disp-formula disp-formula-group "
     "statement speech speaker app app-group ref-list ref fn fn-group ack abstract body floats-group question answer "
-    "glossary subtitle".split()
+    "glossary subtitle alternatives".split()
 )
-_NUMBERS: Final = re.compile(r"[\s\[\]().,;:&*†‡§#–—−-]*(?:\d+[a-z]?[\s\[\]().,;:&*†‡§#–—−-]*)*")
-_LEFT_OPEN: Final = re.compile(r" ?(?:\[[\s,;–—−-]*\]|\([\s,;–—−-]*\))")
-_BEFORE_MARK: Final = re.compile(r" +(?=[.,;:!?)\]](?:\s|$))")
-_APART: Final = (" .", " ,", " ;", " :", " !", " ?", " )", " ]")
 _PREAMBLE: Final = re.compile(r"\A.*?\\begin\{document\}|\\end\{document\}.*\Z", re.DOTALL)
 _DELIMITERS: Final = re.compile(r"\A(?:\$\$?|\\\[|\\\()|(?:\$\$?|\\\]|\\\))\Z")
-_WORDS: Final = re.compile(
-    r"creative commons attribution((?:[ -](?:non-?commercial|share-?alike|no-?deriv(?:ative)?s?(?: works)?))*)"
-    r"(?:[ ,]*(?:\(cc[ -]by[^)]{0,12}\)))?[ ,]*(\d\.\d)?[^.]{0,30}?licen[cs]e",
-    re.IGNORECASE,
-)
-_KINDS: Final = (("noncommercial", "NC"), ("noderiv", "ND"), ("sharealike", "SA"))
 _MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 
 
@@ -104,27 +96,9 @@ def license_of(article: etree._Element) -> tuple[str, str] | None:
         if identifier := spdx(value):
             return identifier, source
     for place in places:
-        if identifier := _in_words(" ".join("".join(place.itertext()).split())):
+        if identifier := license_in_words(" ".join("".join(place.itertext()).split())):
             return identifier, "jats:license-p"
     return None
-
-
-def _in_words(text: str) -> str | None:
-    """Return the license that a sentence names; one without a version is a `LicenseRef-`.
-
-    >>> _in_words("under the terms of the Creative Commons Attribution License, which permits")
-    'LicenseRef-CC-BY'
-    >>> _in_words("the Creative Commons Attribution-NonCommercial 4.0 International License")
-    'CC-BY-NC-4.0'
-    """
-    match = _WORDS.search(text)
-    if match is None:
-        if re.search(r"\bCC0\b|creative commons (?:CC0|zero)", text, re.IGNORECASE):
-            return "CC0-1.0"
-        return "LicenseRef-Public-Domain" if "in the public domain" in text.lower() else None
-    conditions = match[1].lower().replace("-", "").replace(" ", "")
-    kind = "-".join(["CC-BY", *(name for word, name in _KINDS if word in conditions)])
-    return spdx(f"{kind}-{match[2]}") if match[2] else f"LicenseRef-{kind}"
 
 
 def published(article: etree._Element) -> datetime | None:
@@ -149,7 +123,7 @@ def _moment(year: str, month: str, day: str) -> datetime | None:
     number = str(_MONTHS.index(name) + 1) if name in _MONTHS else month
     try:
         return datetime(int(year), int(number or 1), int(day or 1), tzinfo=UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -163,6 +137,14 @@ def ids_of(article: etree._Element) -> dict[str, str]:
     if (pmc := found.get("pmc")) and pmc.isdecimal():
         found["pmc"] = f"PMC{pmc}"
     return found
+
+
+def without_namespace(article: etree._Element) -> etree._Element:
+    """Remove the namespace of JATS, which some services such as OAI-PMH add, from the names of *article*; in place."""
+    space = etree.QName(article).namespace
+    for element in article.iter(f"{{{space}}}*") if space else ():
+        element.tag = local_name(element)
+    return article
 
 
 def words_of(elements: Iterator[etree._Element] | list[etree._Element]) -> list[str]:
@@ -206,7 +188,7 @@ class _Writer:
         self._add("".join(pieces))
 
     def _add(self, words: str, *, lines: bool = False) -> None:
-        text = words.strip("\n") if lines else _tidied(words)
+        text = words.strip("\n") if lines else tidied(words)
         if text.strip():
             self._blocks.append(self._mark + text)
             self._mark = " " * len(self._mark)
@@ -234,8 +216,10 @@ class _Writer:
 
     def _table(self, element: etree._Element) -> None:
         rows = []
-        for row in element.iter("tr"):
-            cells = [self.inline(cell) for cell in row if local_name(cell) in {"td", "th"}]
+        for row in element.iter():
+            if local_name(row) not in {"tr", "row"}:
+                continue
+            cells = [self.inline(cell) for cell in row if local_name(cell) in {"td", "th", "entry"}]
             if any(cells):
                 rows.append(" | ".join(cells))
         self._add("\n".join(rows), lines=True)
@@ -246,42 +230,52 @@ class _Writer:
     def _verse_group(self, element: etree._Element) -> None:
         self._add("\n".join(self.inline(line) for line in element.iter("verse-line", "title")), lines=True)
 
+    def _alternatives(self, element: etree._Element) -> None:
+        """Write the first form that gives text: a table or a formula rather than its picture."""
+        start = len(self._blocks)
+        for child in element:
+            self.block(child)
+            if len(self._blocks) > start:
+                return
+
     def _disp_formula(self, element: etree._Element) -> None:
         if formula := _formula(element):
             self._add(f"$${formula}$$")
 
     def _label(self, element: etree._Element) -> None:
-        """Write the label of a figure or a table before its caption; others are numbers of parts."""
+        """Write the label of a figure, a table, a theorem or a box; others are numbers of parts."""
         parent = element.getparent()
-        if parent is not None and local_name(parent) in {"fig", "table-wrap"} and "captions" in self._keep:
-            self._add("".join(element.itertext()))
+        kind = local_name(parent) if parent is not None else ""
+        if kind in {"statement", "boxed-text", "app"} or (kind in {"fig", "table-wrap"} and "captions" in self._keep):
+            self._add(self._inner(element))
 
     def inline(self, element: etree._Element) -> str:
         """Return the words of *element* in one line."""
         pieces = [element.text or ""]
         for child in element:
             pieces += (self._words(child), child.tail or "")
-        return _tidied("".join(pieces))
+        return tidied("".join(pieces))
 
     def _words(self, element: etree._Element) -> str:
         """Return the words of *element* as they stand in a line, without its tail."""
         tag = local_name(element)
-        if tag in {"inline-formula", "tex-math", "math", "alternatives"}:
+        if tag == "alternatives":
+            return next((words for child in element if (words := self._words(child)).strip()), "")
+        if tag in {"inline-formula", "tex-math", "math"}:
             formula = _formula(element) if "formulas" in self._keep else ""
-            return f"${formula}$" if formula else ""
+            return f"${formula}$" if formula else MARK
         if tag == "xref":
             words = "".join(element.itertext())
-            is_mark = element.get("ref-type") in {"bibr", "fn", "table-fn", "aff", "corresp", None}
-            return "" if is_mark and _NUMBERS.fullmatch(words) else self._inner(element)
+            return MARK if is_mark(element.get("ref-type"), words) else self._inner(element)
         if tag in {"break", "hr"}:
             return " "
         if tag == "sup":
             words = self._inner(element)
-            if not words.strip(" ,;–-") or (_NUMBERS.fullmatch(words) and element.find(".//xref") is not None):
-                return ""
+            if not words.strip(f" ,;–-{MARK}"):
+                return MARK if MARK in words else ""
             return f"^{words}" if re.fullmatch(r"[+−–-]?\d+(?:\.\d+)?", words.strip()) else words
         if self._is_left_out(tag) or tag == "label":
-            return ""
+            return MARK if tag else ""
         inner = self._inner(element)
         return f" {inner} " if tag in _BLOCKS else inner
 
@@ -289,16 +283,8 @@ class _Writer:
         return (element.text or "") + "".join(self._words(child) + (child.tail or "") for child in element)
 
 
-_SPECIAL: Final = frozenset(("list", "def-list", "table", "preformat", "code", "verse-group", "disp-formula", "label"))
+_SPECIAL: Final = frozenset("list def-list table preformat code verse-group disp-formula label alternatives".split())
 _Writer._code = _Writer._preformat  # type: ignore[attr-defined]
-
-
-def _tidied(words: str) -> str:
-    """Return *words* in one line, without brackets from which the marks of citations were removed."""
-    line = " ".join(words.split())
-    if "[" in line or "(" in line:
-        line = _LEFT_OPEN.sub("", line)
-    return _BEFORE_MARK.sub("", line) if any(mark in line for mark in _APART) else line
 
 
 def _formula(element: etree._Element) -> str:

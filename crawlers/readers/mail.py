@@ -42,6 +42,15 @@ _PGP_SIGNATURE: Final = re.compile(
     r"^-----BEGIN PGP SIGNATURE-----\n.*?(?:^-----END PGP SIGNATURE-----$|\Z)", re.M | re.S
 )
 _PGP_MESSAGE: Final = re.compile(r"\A\s*-----BEGIN PGP MESSAGE-----$", re.MULTILINE)
+_SCRUBBED: Final = re.compile(
+    r"^-{10,} next part -{10,}[ \t]*\n(?:An? [^\n]{0,40}attachment was scrubbed\.\.\.[ \t]*\n"
+    r"(?:(?:Name|Type|Size|Desc|URL|Url|Skipped)[ \t]*:[^\n]*(?:\n|\Z))*)?",
+    re.MULTILINE,
+)
+"""What Mailman writes in place of attachments."""
+_CODE_PAGE: Final = re.compile(r"(?:x-)?(?:cp|ibm)[-_]?(\d{3,4})", re.IGNORECASE)
+_ENRICHED: Final = re.compile(r"<param>[^<]*</param>|<(?!<)/?[A-Za-z-]{1,60}>|(?<=<)<", re.IGNORECASE)
+_TEXTS: Final = frozenset(("text/plain", "text/html", "text/markdown", "text/x-markdown", "text/enriched"))
 _UUENCODED: Final = re.compile(r"^begin [0-7]{3,4} [^\n]+\n(?:[\x20-\x60]{1,62}\n)+(?:`?\n)?end[ \t]*$", re.MULTILINE)
 _CITED: Final = (
     ".//blockquote[@type='cite'] | .//blockquote[contains(@class, 'quote')] | .//div[contains(@class, 'gmail_quote')]"
@@ -103,7 +112,9 @@ def _texts(part: Message, keep: frozenset[str], counts: Counter[str]) -> Iterato
         else:
             for child in children:
                 yield from _texts(child, keep, counts)
-    elif kind in {"text/plain", "text/html"} and part.get_content_disposition() != "attachment":
+    elif kind.startswith("multipart/"):  # its boundary is missing or wrong
+        yield _text(part, "text/plain", keep)
+    elif kind in _TEXTS and part.get_content_disposition() != "attachment":
         yield _text(part, kind, keep)
     else:
         counts["attachments"] += 1
@@ -125,19 +136,33 @@ def _text(part: Message, kind: str, keep: frozenset[str]) -> str:
     text = _decoded(data, part.get_content_charset()).replace("\r\n", "\n").replace("\r", "\n")
     if kind == "text/html":
         return plain_text(_own_markup(text, keep))
+    if kind == "text/enriched":
+        return re.sub(r"(?<!\n)\n(?!\n)", " ", _ENRICHED.sub("", text.rstrip("\n")))
     if str(part.get_param("format", "")).lower() == "flowed":
         return _unflowed(text, joins_words=str(part.get_param("delsp", "")).lower() == "yes")
     return text
 
 
 def _decoded(data: bytes, label: str | None) -> str:
-    codec = codec_of(label) if label else None
+    codec = codec_of(label) or _mail_codec(label) if label else None
     if codec:
         try:
             return data.decode(codec)
         except (UnicodeDecodeError, LookupError):
             return decode(data, f"text/plain; charset={label}")
     return decode(data, "text/plain")
+
+
+def _mail_codec(label: str) -> str | None:
+    """Return the codec of a *label* that mail has, but not the web; None if there is none.
+
+    >>> _mail_codec("cp-850"), _mail_codec("UTF-7"), _mail_codec("hex")
+    ('cp850', 'utf-7', None)
+    """
+    if label.lower() in {"utf-7", "unicode-1-1-utf-7"}:
+        return "utf-7"
+    page = _CODE_PAGE.fullmatch(label)
+    return f"cp{page[1]}" if page else None
 
 
 def _own_markup(markup: str, keep: frozenset[str]) -> str:
@@ -183,7 +208,7 @@ def _tidied(text: str, keep: frozenset[str]) -> str:
         raise DataError("the message is encrypted", kind="encrypted")
     if "-----BEGIN PGP SIGNED" in text:
         text = re.sub(r"^- (?=-)", "", _PGP_HEADER.sub("", text), flags=re.MULTILINE)
-    text = _UUENCODED.sub("", _PGP_SIGNATURE.sub("", text))
+    text = _UUENCODED.sub("", _SCRUBBED.sub("", _PGP_SIGNATURE.sub("", text)))
     text = _FOOTER.sub("", text.rstrip())
     if "signatures" not in keep and (mark := _SIGNATURE.search(text)):
         text = text[: mark.start()]

@@ -8,7 +8,7 @@ from lxml import etree
 
 from corpusmill.crawlers.readers.xml import local_name
 
-_CHARACTERS: Final = {
+CHARACTERS: Final = {
     "×": r"\times ", "·": r"\cdot ", "≤": r"\leq ", "≥": r"\geq ", "≠": r"\neq ", "≈": r"\approx ", "±": r"\pm ",
     "∑": r"\sum ", "∏": r"\prod ", "∫": r"\int ", "∞": r"\infty ", "∂": r"\partial ", "∈": r"\in ", "→": r"\to ",
     "−": "-", "√": r"\surd ", "…": r"\ldots ", "\u2061": "", "\u2062": "", "\u2063": "", "∇": r"\nabla ",
@@ -70,7 +70,7 @@ def _tex(element: etree._Element) -> str:
             words = " ".join("".join(element.itertext()).split())
             return rf"\text{{{words}}}" if words else " "
         case ("mi" | "mn" | "mo", _):
-            return "".join(_CHARACTERS.get(character, character) for character in "".join(element.itertext()).strip())
+            return "".join(CHARACTERS.get(character, character) for character in "".join(element.itertext()).strip())
         case _:
             own = (element.text or "").strip() if not len(element) else ""
             return own + "".join(parts)

@@ -33,11 +33,12 @@ class Element(NamedTuple):
 
 
 def elements(
-    stream: BinaryIO, tag: str, *, start: int = 0, end: int = -1, max_bytes: int = MAX_RECORD_BYTES
+    stream: BinaryIO, *tags: str, start: int = 0, end: int = -1, max_bytes: int = MAX_RECORD_BYTES
 ) -> Iterator[Element]:
-    """Yield the elements *tag* that begin in ``[start, end)`` of *stream*, which must be at *start*, in UTF-8.
+    """Yield the elements *tags* that begin in ``[start, end)`` of *stream*, which must be at *start*, in UTF-8.
 
-    An element must not contain another one with its tag. An element without an end reaches to the next beginning.
+    An element must not contain another one with one of the tags. An element without an end reaches to the next
+    beginning.
     Tags in comments and CDATA sections do not count, except that *start* must not lie within such a section.
 
     Raises:
@@ -47,9 +48,9 @@ def elements(
     >>> [element.data for element in elements(io.BytesIO(b"<a><b>1</b> <b x='2>'/></a>"), "b")]
     [b'<b>1</b>', b"<b x='2>'/>"]
     """
-    name = re.escape(tag.encode())
-    token = re.compile(rb"<!--|<!\[CDATA\[|<(/?)" + name + rb"(?=[\s/>])")
-    margin = len(tag) + 12
+    names = b"|".join(re.escape(tag.encode()) for tag in tags)
+    token = re.compile(rb"<!--|<!\[CDATA\[|<(/?)(?:" + names + rb")(?=[\s/>])")
+    margin = max(map(len, tags)) + 12
     window = _Window(stream, start)
     at, begin = start, None
     while True:

@@ -6,12 +6,16 @@ import re
 from html.entities import html5
 from typing import Final
 
+from corpusmill.schemas.decoding.labels import codec_of
 from corpusmill.schemas.decoding.pages import decode
+from corpusmill.schemas.errors import DataError
 
 _CDATA: Final = re.compile(r"(<!\[CDATA\[.*?\]\]>|<!--.*?-->)", re.DOTALL)
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _REFERENCE: Final = re.compile(r"&(?:#(\d{1,7}|[xX][0-9a-fA-F]{1,6});|([A-Za-z][A-Za-z0-9]{1,31};))?")
 _DECLARATION: Final = re.compile(r"\s*<\?xml[^>]{0,200}\?>")
+_ENCODING: Final = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*<\?xml[^>]{0,100}encoding=[\"']([\w.:-]{1,40})")
+_NAMED: Final = re.compile(rb"&(?!#|amp;|lt;|gt;|quot;|apos;)")
 _OF_XML: Final = frozenset(("amp;", "lt;", "gt;", "quot;", "apos;"))
 
 
@@ -39,3 +43,26 @@ def _resolved(reference: re.Match[str]) -> str:
     if name in _OF_XML:
         return reference[0]
     return html5.get(name or "") or "&amp;" + reference[0][1:]
+
+
+def codec_of_head(head: bytes, root: re.Pattern[bytes]) -> str | None:
+    """Return the codec that the declaration in *head*, the beginning of a file of records, names; None without one.
+
+    Raises:
+        DataError: ``entities``: the file declares entities of its own before its first element *root*.
+    """
+    first = root.search(head)
+    if b"<!ENTITY" in head[: first.start() if first else len(head)]:
+        raise DataError("the file declares entities of its own", kind="entities")
+    declared = _ENCODING.match(head)
+    return codec_of(declared[1].decode()) if declared else None
+
+
+def as_utf8(data: bytes, codec: str | None) -> bytes:
+    """Return the record *data* in UTF-8, with the names of entities of HTML resolved: no DTD with them is loaded."""
+    if codec not in {None, "utf-8"}:
+        try:
+            data = data.decode(codec or "utf-8").encode()
+        except (UnicodeDecodeError, LookupError):
+            return repaired(data)
+    return repaired(data) if _NAMED.search(data) else data

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from corpusmill.schemas.crawl_source import Recrawl
 from corpusmill.schemas.crawled_page import CrawledPage
+
+if TYPE_CHECKING:
+    from corpusmill.schemas.crawl_source import Recrawl
 
 FASTER: Final = 0.5
 """Factor of the interval of a page whose text changed."""

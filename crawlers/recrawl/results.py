@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from corpusmill.crawlers.recrawl.intervals import missing_rule, next_interval_s
 from corpusmill.crawlers.recrawl.known import Result
-from corpusmill.schemas.crawl_source import Recrawl
 from corpusmill.schemas.crawled_page import CrawledPage
+
+if TYPE_CHECKING:
+    from corpusmill.schemas.crawl_source import Recrawl
 
 
 def pages_after(

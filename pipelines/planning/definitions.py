@@ -18,7 +18,7 @@ from corpusmill.schemas.located_yaml import dump_value
 from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.recipe import LoadSource, Source
 
-_NO_DEFINITION: Final = frozenset(("refresh", "recrawl", "delay", "contact", "respect", "select", "drop"))
+_NO_DEFINITION: Final = frozenset(("refresh", "recrawl", "delay", "contact", "respect", "select", "drop", "license"))
 """Fields that control when and how politely a source is acquired, or what of its pages is published, and do not define
 it."""
 _VERBS: Final = {"crawl": "crawled", "load": "loaded"}

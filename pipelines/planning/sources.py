@@ -84,7 +84,7 @@ def source_input(
         raw=workspace.raw(source.name),
         loader=loaders[manifest.format],
         params=params if loader is None else loader.model_dump_json(),
-        license=getattr(source, "license", None),
+        license=source.license,
     )
 
 

@@ -10,7 +10,7 @@ GENERAL: Final = frozenset(("jsonl", "text"))
 _BEGINNINGS: Final = {
     "wikipedia": rb"<mediawiki\b",
     "medline": rb"<PubmedArticleSet\b|<MedlineCitationSet\b",
-    "jats": rb"<article\b[^>]*(?:article-type|dtd-version|xmlns:xlink)|DTD JATS|NLM//DTD|<pmc-articleset\b",
+    "jats": rb"<article\b[^>]*(?:article-type|dtd-version|xmlns:xlink)|DTD JATS|NLM//DTD Journal|<pmc-articleset\b",
     "tei": rb"<TEI\b|<teiCorpus\b",
     "stackexchange": rb"<posts>\s*<row ",
     "feed": rb"<rss\b|<feed\b[^>]*www\.w3\.org/2005/Atom|<rdf:RDF\b[^>]*purl\.org/rss|jsonfeed\.org/version",

@@ -194,7 +194,7 @@ def _distinct(name: str, taken: dict[str, int]) -> str:
 
 def _paths(start: Path, group: Sequence[Finding], findings: Sequence[Finding], *, folder: Path) -> list[str]:
     """Return the paths of *group*: patterns by suffix, or single files if a pattern matches files of other groups."""
-    if start.is_file():
+    if start.is_file() or any(start in finding.files for finding in group):  # a repository is one finding
         return [_path(start, folder)]
     own = {path for finding in group for path in finding.files}
     endings = sorted({_ending(path, finding.suffix) for finding in group for path in finding.files})

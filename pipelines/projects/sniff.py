@@ -51,6 +51,8 @@ _ARRAY: Final = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\{\s*"[^"\\]*"\s*:\s*)?\[\s
 _TABLE: Final = re.compile(r"\.(xlsx?|ods|orc|avro)(\.[a-z0-9]+)?$")
 _BLANKS: Final = re.compile(r"\s*")
 _SEPARATOR: Final = re.compile(r"\s*,\s*")
+_GIT: Final = "git"
+_BUNDLE: Final = b"# v2 git bundle"
 _DECODER: Final = json.JSONDecoder()
 _TEXTS: Final = frozenset(("text", "html", "markdown", "restructuredtext"))
 
@@ -91,9 +93,14 @@ class Finding:
 def look(start: Path, *, loaders: Mapping[str, str]) -> list[Finding]:
     """Return the kinds of files at *start*, a file or a folder with all its subfolders. Skips hidden files.
 
+    A repository of Git is one finding if it has no work tree, or most files in there have no other format.
+
     Args:
         loaders: Table of loaders, ``name -> "module:Class"``.
     """
+    repository = [Finding(_GIT, ".git", (start,), 0)] if _GIT in loaders and _is_repository(start) else []
+    if repository and not (start / ".git").exists():
+        return repository
     formats = _Formats(loaders)
     groups: dict[tuple[Any, ...], list[Path]] = {}
     ids = _Ids()
@@ -103,7 +110,19 @@ def look(start: Path, *, loaders: Mapping[str, str]) -> list[Finding]:
         Finding(name, suffix, tuple(paths), sum(path.stat().st_size for path in paths), ids.judged(name, records), note)
         for (name, suffix, records, note), paths in groups.items()
     ]
+    readable = sum(len(finding.files) for finding in findings if finding.format)
+    if repository and 2 * readable < sum(len(finding.files) for finding in findings):
+        return repository
     return sorted(findings, key=lambda finding: (finding.format is None, -len(finding.files), finding.suffix))
+
+
+def _is_repository(start: Path) -> bool:
+    """Return whether *start* is a work tree, a bare repository or a bundle of Git."""
+    if start.is_file():
+        with start.open("rb") as file:
+            return file.read(len(_BUNDLE)) == _BUNDLE
+    is_bare = (start / "HEAD").is_file() and (start / "objects").is_dir()
+    return is_bare or (start / ".git").exists()
 
 
 def _files(start: Path) -> Iterator[Path]:
@@ -160,22 +179,27 @@ class _Formats:
     def of(self, path: Path) -> tuple[str, str] | None:
         """Return the format of the file at *path*, and the suffix by which such files are found.
 
-        Of several formats with the suffix, one that recognizes the beginning of the file comes first; if none has the
-        suffix, any format may recognize it.
+        Of several formats with the suffix, one that recognizes the beginning of the file comes first. If none has the
+        suffix, or it is that of XML or archives, any format may recognize it.
         """
         name = path.name.lower()
         ends = [(suffix, kind) for kind in self._loaders for suffix in self._loaders[kind].suffixes]
         fitting = [(suffix, kind) for suffix, kind in ends if name.endswith(suffix.lower())]
         longest = max((len(suffix) for suffix, _ in fitting), default=0)
         candidates = [(suffix, kind) for suffix, kind in fitting if len(suffix) == longest]
-        if len(candidates) == 1 and candidates[0][1] not in GENERAL:
+        if len(candidates) == 1 and candidates[0][1] not in GENERAL and not _is_shared(candidates[0][0]):
             return candidates[0][1], candidates[0][0]
         head = _head(path)
         ending = candidates[0][0] if candidates else path.suffix.lower() or path.name
-        is_general = all(kind in GENERAL for _, kind in candidates)
-        others = [(ending, kind) for kind in self._loaders if kind not in GENERAL] if is_general else candidates
-        chosen = [(suffix, kind) for suffix, kind in others if self._recognizes(kind, head)] or candidates
-        return (chosen[0][1], chosen[0][0]) if chosen else None
+        others = [(ending, kind) for kind in self._loaders if kind not in GENERAL]
+        for group in (
+            candidates,
+            others if all(kind in GENERAL for _, kind in candidates) or _is_shared(ending) else [],
+        ):
+            for suffix, kind in group:
+                if kind not in GENERAL and self._recognizes(kind, head):
+                    return kind, suffix
+        return (candidates[0][1], candidates[0][0]) if candidates and not _is_shared(ending) else None
 
     def _recognizes(self, kind: str, head: bytes) -> bool:
         is_recognized: bool = self._loaders[kind].recognizes(head)
@@ -191,6 +215,11 @@ class _Formats:
             return _SAMPLERS[kind](path)
         rows: list[Mapping[str, Any]] | None = self._loaders[kind].sample(str(path))
         return rows
+
+
+def _is_shared(suffix: str) -> bool:
+    """Return whether *suffix* says nothing about the format: that of XML, or of archives."""
+    return suffix.lower().startswith(".xml") or suffix.lower() in {".gz", ".tar", ".tgz"}
 
 
 def _head(path: Path) -> bytes:

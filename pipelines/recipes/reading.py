@@ -41,10 +41,7 @@ from corpusmill.schemas.recipe import SOURCE_KINDS, LoadSource, Recipe, Source, 
 from corpusmill.schemas.storage import is_url
 
 PLANNED_STAGES: Final = ("augment", "parts_of_speech", "bias")
-PLANNED_FORMATS: Final = (
-    *("medline", "tei", "pdf", "docx", "epub", "latex"),
-    *("sitemap", "xml"),
-)
+PLANNED_FORMATS: Final = ("sitemap", "xml")
 """Names that are planned but not implemented; the error says so."""
 
 _SECTIONS: Final = tuple(Recipe.model_fields)

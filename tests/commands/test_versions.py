@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -160,6 +161,7 @@ def test_the_report_of_a_version_is_shown_where_it_lies(command: Command, versio
     assert answer.out.rstrip().endswith(str(versions[1].path / "report.html"))
     assert "gopher.word_count" in answer.out
     assert "  size of shards " in answer.out
+    assert re.search(r"^license +documents\n.+ 8\n", answer.out, re.MULTILINE)
     assert result["sizes"]["documents"] == 8
     assert sorted(versions[1].path.iterdir()) == before
 

@@ -12,7 +12,7 @@ from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.pipelines.planning.definitions import describe_change
 from tests.crawlers.sites import QUICK, SITE_FILES, page, pages, serve, source_of
 
-LATER = ("select", "drop", "render")
+LATER = ("select", "drop", "license", "render")
 """Fields of a source that earlier releases did not have."""
 
 
@@ -25,14 +25,14 @@ def test_a_crawl_of_an_earlier_release_goes_on(tmp_path: Path) -> None:
         fields = json.loads(frontier.get("definition"))
         frontier.remember(definition=json.dumps({name: value for name, value in fields.items() if name not in LATER}))
         frontier.close()
-        chosen = source_of(site, max_pages=2, select=("main",), drop=(".ad",))
+        chosen = source_of(site, max_pages=2, select=("main",), drop=(".ad",), license="MIT")
         crawl(chosen, raw_dir, limits=QUICK, extend=True)
 
         assert [path for path in site.paths if path not in SITE_FILES] == ["/", "/a"]
         assert pages(raw_dir) == ["/", "/a"]
         earlier = {name: value for name, value in first.definition.items() if name not in LATER}
         raw = first.model_copy(update={"definition": earlier})
-        assert describe_change(source_of(site, max_pages=1, select=("main",)), raw) is None
+        assert describe_change(source_of(site, max_pages=1, select=("main",), license="MIT"), raw) is None
 
 
 @pytest.mark.parametrize("render", [False, True])

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpusmill.crawlers.load import changed_files, load, loader_of, new_files
-from corpusmill.crawlers.loaders.exported import Exported
+from corpusmill.crawlers.loaders.exported import Exporting
 from corpusmill.crawlers.loaders.jsonl import JsonLines
 from corpusmill.crawlers.registry import LOADERS
 from corpusmill.schemas.crawl_source import CrawlSource
@@ -201,7 +201,7 @@ def test_every_format_in_the_table_has_a_loader() -> None:
     """The table has strings, so only a test detects a wrong one."""
     for form in LOADERS:
         loader = loader_of(source("x", form))
-        assert loader.suffixes or isinstance(loader, Exported), form
+        assert loader.suffixes or isinstance(loader, Exporting), form
 
 
 def test_a_crawl_is_read_as_an_archive() -> None:

@@ -50,7 +50,7 @@ class MedicalRecords(Streamed):
     deidentify: Deidentification = Field(
         default_factory=Deidentification,
         description="How identifiers are replaced: see the parameters of the stage of this name.",
-        examples=[{"dates": "shift"}],
+        examples=[{"dates": "year"}],
     )
     restricted: tuple[str, ...] = Field(
         default=("R", "V"),

@@ -1,4 +1,4 @@
-"""The metadata of a page: title, authors, dates, language, site, address, license, each with its source."""
+"""The metadata of a page: title, authors, dates, language, site, address, license, section, each with its source."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urljoin
 
 from corpusmill.pipelines.stages.extract import authors as author_names
-from corpusmill.pipelines.stages.extract import publication, terms, titles
+from corpusmill.pipelines.stages.extract import news, publication, terms, titles
 from corpusmill.pipelines.stages.extract.authors import authors_of
 from corpusmill.pipelines.stages.extract.datelines import may_be_dateline
 from corpusmill.pipelines.stages.extract.declared import Declared, Record, declared
@@ -42,6 +42,7 @@ _METAS: Final = frozenset(
         *publication.PUBLISHED,
         *publication.MODIFIED,
         *terms.METAS,
+        *news.METAS,
         *_SITE_METAS,
         *_PUBLISHER_METAS,
         *_DESCRIPTIONS,
@@ -68,6 +69,8 @@ class Metadata:
         license_url: The address of a license without SPDX identifier.
         license_scope: ``site`` if either is stated for the whole site, and not for the page.
         picture_license: SPDX identifier or address of the license of the pictures.
+        section: The section of a newspaper, such as Politics.
+        is_accessible_for_free: ``true`` or ``false``.
     """
 
     title: Found[str] | None = None
@@ -82,6 +85,8 @@ class Metadata:
     license_scope: Found[str] | None = None
     picture_license: Found[str] | None = None
     description: Found[str] | None = None
+    section: Found[str] | None = None
+    is_accessible_for_free: Found[str] | None = None
 
     def as_text(self) -> dict[str, tuple[str, str]]:
         """Return each value as text with its source, by name, in field order.
@@ -161,6 +166,8 @@ def metadata_of(
         license_scope=licensed.scope,
         picture_license=licensed.picture,
         description=_first(page, _DESCRIPTIONS),
+        section=news.section_of(page, linked),
+        is_accessible_for_free=news.access_of(page, linked),
     )
     return replace(stated, **_cleaned(stated))
 

@@ -20,12 +20,12 @@ from corpusmill.schemas.selectors import SELECTORS
 if TYPE_CHECKING:
     from corpusmill.pipelines.stages.extract.metadata import Metadata
 
-_FILLED: Final = ("title", "license", "license_source", "published_at")
+_FILLED: Final = ("title", "published_at")
 _COLUMNS: Final = {"title": "title", "published": "published_at"}
 """Metadata with a column of its own; `metadata` records its source."""
 _KEYS: Final = {
     **{name: name for name in ("authors", "modified", "site", "canonical")},
-    **{name: name for name in ("license_url", "license_scope", "picture_license")},
+    **{name: name for name in ("license_url", "license_scope", "picture_license", "section", "is_accessible_for_free")},
     "language": "declared_language",
 }
 """Metadata stored in `metadata`, by key."""
@@ -39,10 +39,11 @@ class Extract(Stage, Options):
     """Extract the main text and the metadata of web pages.
 
     Records that already have text pass unchanged. Columns that a source has set are kept; `title`, `published_at` and
-    `license` (with `license_source`) are set where they are null. The keys `authors`, `modified`, `site`, `canonical`,
-    `declared_language`, `license_url`, `license_scope` (`site` if the license is stated for the whole site) and
-    `picture_license` are added to `metadata` where they are missing, and for each value taken from the page a key that
-    ends in `_source` and names its origin (`published_at_source`). `content` is null afterwards.
+    `license` (with `license_source`) are set where they are null, and a license that a page states replaces that of the
+    recipe. The keys `authors`, `modified`, `site`, `canonical`, `declared_language`, `license_url`, `license_scope`
+    (`site` if the license is stated for the whole site), `picture_license`, `section` and `is_accessible_for_free`
+    (`true` or `false`) are added to `metadata` where they are missing, and for each value taken from the page a key
+    that ends in `_source` and names its origin (`published_at_source`). `content` is null afterwards.
 
     The text is what a reader can see or open: without hidden elements, closed dialogs and ruby annotations, with the
     quotation marks of `<q>` and exponents as `10⁶`. `published_at` is a date that the page declares for itself or that
@@ -55,7 +56,7 @@ class Extract(Stage, Options):
     `error.too_large`, `error.too_complex`, `error.not_html`.
     """
 
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     depends: ClassVar[tuple[str, ...]] = ("beautifulsoup4", "soupsieve")
     data: ClassVar[tuple[str, ...]] = ("main_text.model", "../../../schemas/decoding/letters.model")
     card_line: ClassVar[str | None] = "extracts the main text of pages and drops navigation, advertising and markup"
@@ -68,7 +69,7 @@ class Extract(Stage, Options):
 
     def changes(self) -> tuple[str, ...]:
         """Return the text and the metadata columns."""
-        return ("content", "text", *_FILLED, "metadata")
+        return ("content", "text", *_FILLED, "license", "license_source", "metadata")
 
     def rules(self) -> tuple[str, ...]:
         """Return the rules for pages without enough text."""
@@ -146,8 +147,7 @@ def _filled(batch: pa.RecordBatch, readings: Sequence[_Reading]) -> pa.RecordBat
     columns = {"text": pc.if_else(pa.array(was_read), text, batch["text"])}
     for name in _FILLED:
         columns[name] = _coalesced(batch[name], [_evidence(reading, name) for reading in readings])
-    is_set = pc.is_valid(batch["license"])  # a license and its source belong together
-    columns["license_source"] = pc.if_else(is_set, batch["license_source"], columns["license_source"])
+    columns |= _licenses(batch, readings)
     columns["metadata"] = _metadata(batch, readings)
     columns["content"] = pa.nulls(batch.num_rows, batch.schema.field("content").type)
     for name, column in columns.items():
@@ -171,6 +171,20 @@ def _evidence(reading: _Reading, name: str) -> str | datetime | None:
     statement = stated.published if name == "published_at" else getattr(stated, name)
     value: str | datetime | None = statement.value if statement else None
     return value
+
+
+def _licenses(batch: pa.RecordBatch, readings: Sequence[_Reading]) -> dict[str, pa.Array]:
+    """Return license and source: those of the record, else those that the page states, else those of the recipe."""
+    stated = pa.array([_evidence(reading, "license") for reading in readings], pa.string())
+    is_of_record = pc.and_(
+        pc.is_valid(batch["license"]), pc.fill_null(pc.not_equal(batch["license_source"], "recipe"), fill_value=True)
+    )
+    is_kept = pc.or_(is_of_record, pc.is_null(stated))
+    sources = pa.array([_evidence(reading, "license_source") for reading in readings], pa.string())
+    return {
+        "license": pc.if_else(is_kept, batch["license"], stated),
+        "license_source": pc.if_else(is_kept, batch["license_source"], sources),
+    }
 
 
 def _coalesced(column: pa.Array, values: Sequence[Any]) -> pa.Array:

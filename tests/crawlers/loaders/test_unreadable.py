@@ -41,7 +41,7 @@ def read(loader: Loader, path: Path, *, start: int = 0, end: int = -1) -> int:
     return sum(batch.num_rows for batch in loader.read(str(path), name="name", start=start, end=end))
 
 
-@pytest.fixture(params=sorted(set(LOADERS) - {"postgresql", "huggingface"}))
+@pytest.fixture(params=sorted(set(LOADERS) - {"git", "postgresql", "huggingface"}))
 def loader(request: pytest.FixtureRequest) -> Loader:
     return loader_of(source("x", request.param))
 

@@ -25,6 +25,7 @@ from warcio.archiveiterator import ArchiveIterator
 from corpusmill.crawlers.loaders import warc_frames
 from corpusmill.crawlers.loaders.warc import Warc
 from corpusmill.crawlers.loaders.warc_records import Record, _records_of, _usual_record
+from corpusmill.crawlers.loaders.wet import Wet
 from tests.crawlers.loaders.reading import Row, in_slices, rows, samples
 
 PAGE = b"<!doctype html><p>Hello"
@@ -580,3 +581,24 @@ def test_a_license_in_a_header_is_that_of_the_page(tmp_path: Path, headers: list
     row = only(tmp_path, response(PAGE, TYPE, *headers))
 
     assert (row["license"], row["license_source"]) == (license, "header:Link" if license else None)
+
+
+def test_a_wet_file_has_the_text_as_it_stands_and_its_languages(tmp_path: Path) -> None:
+    """Common Crawl identifies up to three languages of a page."""
+    text = "Línea <b>uno</b>\n\n  dos\n".encode()
+    data = record(text, kind="conversion", about="text/plain", url="https://a.example/x")
+    data = data.replace(b"WARC-Date", b"WARC-Identified-Content-Language: spa,ENG\r\nWARC-Date")
+
+    (row,) = rows(Wet(), write(tmp_path, gzip.compress(data), "x.warc.wet.gz"))
+
+    assert row["text"].encode() == text
+    assert (row["source_id"], row["metadata"]) == ("https://a.example/x", {"language": "spa,eng"})
+    assert row["fetched_at"] == datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
+
+
+def test_a_wat_file_is_counted() -> None:
+    """Its records describe pages and have no text."""
+    (path,) = samples("wet-wat", "*.wat.gz")
+
+    assert not rows(Warc(), path)
+    assert kinds(path)["metadata"] > 0

@@ -75,7 +75,7 @@ def test_own_files_of_every_format_are_read(tmp_path: Path) -> None:
     (tmp_path / "pages" / "a.html").write_text("<p>Hello.</p>")
     (tmp_path / "pages" / "b.HTML").write_text("<p>Hello again.</p>")
     (tmp_path / "pages" / "notes [old].md").write_text("# Notes\n")
-    (tmp_path / "scan.pdf").write_bytes(b"%PDF-1.4")
+    (tmp_path / "scan.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (tmp_path / ".hidden").mkdir()
     (tmp_path / ".hidden" / "c.html").write_text("<p>Not for you.</p>")
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
@@ -94,8 +94,8 @@ def test_own_files_of_every_format_are_read(tmp_path: Path) -> None:
         ("text", "id"),
     }
     assert (by_format["parquet"].text_field, by_format["parquet"].id_field) == ("body", "url")
-    assert "1 × .pdf, 8 B: left out, no loader reads this format" in started.saw
-    assert "1 × .pdf" in started.recipe.read_text()
+    assert "1 × .png, 8 B: left out, no loader reads this format" in started.saw
+    assert "1 × .png" in started.recipe.read_text()
 
 
 @pytest.mark.parametrize(

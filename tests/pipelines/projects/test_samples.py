@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def test_the_sample_of_a_template_has_documents(tmp_path: Path, template: str) -
     rules = [
         rule
         for file in manifest.files
-        for batch in loader.read(file.path, name=file.name)
+        for batch in loader.read(str(tmp_path / "raw" / file.path), name=file.name)
         for rule in batch["rule"].to_pylist()
     ]
     assert rules.count(None) >= DOCUMENTS[template]
@@ -57,6 +58,27 @@ def test_the_sample_of_a_template_is_recognized(tmp_path: Path, template: str) -
         assert [finding.format for finding in look(sample, loaders=LOADERS)] == [form]
 
 
+def test_a_repository_is_recognized_without_and_with_a_work_tree(tmp_path: Path) -> None:
+    """A folder of documents under version control stays a folder of documents."""
+    project = tmp_path / "project"
+    init(project, template="code", loaders=LOADERS)
+    tree = project / "repository"
+    subprocess.run(["git", "clone", "-q", "--bare", str(tree), str(tmp_path / "x.git")], check=True)
+    subprocess.run(["git", "-C", str(tree), "bundle", "create", "-q", str(tmp_path / "x.bundle"), "HEAD"], check=True)
+
+    for number, place in enumerate([tree, tmp_path / "x.git", tmp_path / "x.bundle"]):
+        recipe = init(tmp_path / str(number), source=place, loaders=LOADERS).recipe
+
+        (source,) = load_recipe(recipe, loaders=LOADERS).recipe.sources
+        assert isinstance(source, LoadSource)
+        assert source.format == "git"
+        assert load(source, tmp_path / str(number) / "raw", base=recipe.parent).files
+
+    for name in ("a.md", "b.md"):
+        (tree / name).write_text("# Words")
+    assert {finding.format for finding in look(tree, loaders=LOADERS)} == {"markdown", None}
+
+
 def zipped(*members: tuple[str, bytes]) -> bytes:
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
@@ -69,6 +91,7 @@ def zipped(*members: tuple[str, bytes]) -> bytes:
     ("name", "head"),
     [
         ("medline", b"<?xml version='1.0'?><!DOCTYPE PubmedArticleSet><PubmedArticleSet>"),
+        ("medline", b"<!DOCTYPE PubmedArticleSet PUBLIC '-//NLM//DTD PubMedArticle//EN'><PubmedArticleSet>"),
         ("jats", b"<!DOCTYPE article PUBLIC '-//NLM//DTD JATS v1.2//EN' 'x.dtd'>\n<article>"),
         ("tei", b'<?xml version="1.0"?><TEI xmlns="http://www.tei-c.org/ns/1.0">'),
         ("reuters", b'<!DOCTYPE lewis SYSTEM "lewis.dtd">\n<REUTERS TOPICS="YES">'),

@@ -234,3 +234,68 @@ def test_hostile_bodies_take_linear_time(tmp_path: Path) -> None:
         "\n",
     ):
         assert message(tmp_path, line * (300_000 // len(line)) + "end of it")["rule"] in {None, "error.no_text"}
+
+
+SECOND = b"From bob at example.org  Tue Mar  5 11:30:00 2024\nMessage-ID: <2@example.org>\n\nSecond.\n"
+
+
+def test_a_message_begins_at_a_complete_envelope_also_without_an_empty_line(tmp_path: Path) -> None:
+    """Some archives lack the empty line; sentences that begin with `From` do not begin a message."""
+    body = b"\nFirst.\n\nFrom the start in 2019 we did.\nIt was good.\n\nFrom 10:30 on 2024 we met: yes.\n"
+
+    first, second = read(tmp_path, ENVELOPE + HEADERS.encode() + body + SECOND)
+
+    assert first["text"] == body.decode().strip()
+    assert (second["source_id"], second["text"]) == ("2@example.org", "Second.")
+
+
+@pytest.mark.parametrize("step", [37, 101])
+def test_slices_agree_on_messages_without_an_empty_line(tmp_path: Path, step: int) -> None:
+    content = ENVELOPE + HEADERS.encode() + b"\nFirst.\n" + SECOND * 5
+    whole = read(tmp_path, content)
+
+    sliced = in_slices(Mbox(), tmp_path / "list.mbox", [*range(0, len(content), step), len(content)])
+
+    assert sliced == whole
+    assert len(whole) == 6
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "text"),
+    [
+        ("Content-Type: text/plain; charset=cp-850\n", "café".encode("cp850"), "café"),
+        ("Content-Type: text/plain; charset=utf-7\n", b"caf+AOk- now", "café now"),
+        ("Content-Type: text/enriched\n", b"<bold>Hi</bold> there,\nyou <<3\n\nbye", "Hi there, you <3\n\nbye"),
+        ("Content-Type: text/markdown\n", b"Hi *there*", "Hi *there*"),
+        ("Content-Type: multipart/mixed\n", b"No boundary", "No boundary"),
+        (
+            "",
+            b"Hi.\n-------------- next part --------------\nAn HTML attachment was scrubbed...\nURL: <http://x/a.html>\n"
+            b"-------------- next part --------------\nThe last part.\n",
+            "Hi.\nThe last part.",
+        ),
+        (
+            "",
+            b"Hi.\n-------------- next part --------------\nA non-text attachment was scrubbed...\nName: a.png\n"
+            b"Type: image/png\nSize: 9 bytes\nDesc: not available\nURL: <http://x/a.png>\n",
+            "Hi.",
+        ),
+    ],
+)
+def test_parts_that_only_mail_has_are_text(tmp_path: Path, headers: str, body: bytes, text: str) -> None:
+    assert message(tmp_path, body, headers=headers)["text"] == text
+
+
+def test_a_pseudonym_is_the_same_for_both_ways_to_write_an_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CORPUSMILL_PSEUDONYM_KEY", "a key of sufficient length")
+    senders = ("Ann Author <ann@example.org>", "ann at example.org (Ann Author)", "bob at example.org (Bob)")
+    content = b"".join(
+        ENVELOPE + f"From: {sender}\nSubject: x\n\nText {sender[:3]}.\n\n".encode() for sender in senders
+    )
+
+    first, same, other = read(tmp_path, content, Mbox(authors="pseudonyms"))
+
+    assert first["metadata"]["author"] == same["metadata"]["author"] != other["metadata"]["author"]
+    assert "example.org" not in str(first["metadata"])

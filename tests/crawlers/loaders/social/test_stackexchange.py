@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from html import escape
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from corpusmill.crawlers.loaders import stackexchange
+from corpusmill.crawlers.loaders import buckets
 from corpusmill.crawlers.loaders.stackexchange import StackExchange
 from tests.crawlers.loaders.reading import Row, in_slices, rows, samples
 
@@ -116,7 +117,7 @@ def test_a_thread_is_a_question_with_its_answers(tmp_path: Path) -> None:
 
 
 def test_threads_are_joined_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stackexchange, "_BUCKET_BYTES", 20_000)
+    monkeypatch.setattr(buckets, "BUCKET_BYTES", 20_000)
     many = [post(id, "q" * 3_000) for id in range(1, 1_501)]
     answers = [post(id + 5_000, f"answer {id}", kind=2, ParentId=id) for id in range(1, 1_501)]
     path = tmp_path / "Posts.xml"
@@ -172,3 +173,18 @@ def test_real_posts_are_read() -> None:
     assert sum(row["text"] is not None for row in found) == len(found) > 500
     assert {row["metadata"]["site"] for row in found} == {"coffee.stackexchange.com"}
     assert not any("<p>" in row["text"] for row in found)
+
+
+@pytest.mark.parametrize("documents", ["posts", "threads"])
+def test_pseudonyms_replace_the_ids_of_authors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, documents: Literal["posts", "threads"]
+) -> None:
+    monkeypatch.setenv("CORPUSMILL_PSEUDONYM_KEY", "a key of sufficient length")
+    posts = (post(id, "q", OwnerUserId=owner, OwnerDisplayName="Ann") for id, owner in ((1, 88), (2, 88), (3, 99)))
+
+    found = read(tmp_path, dump(*posts, post(4, "q")), StackExchange(documents=documents, authors="pseudonyms"))
+
+    authors = {row["source_id"]: row["metadata"].get("author") for row in found}
+    assert authors["1"] == authors["2"] != authors["3"]
+    assert authors["1"] not in (None, "88")
+    assert authors["4"] is None

@@ -47,8 +47,20 @@ def test_a_page_becomes_text_and_a_text_passes_unchanged() -> None:
     assert out.slice(1).select(CAPTURE.names).equals(batch.slice(1))
 
 
+def test_a_license_of_the_page_replaces_that_of_the_recipe() -> None:
+    """The recipe speaks for records that state none."""
+    recipe = {"license": "MIT", "license_source": "recipe"}
+    plain = b"<p>A page without a license, which has a sentence of enough words to be kept as text.</p>"
+
+    out = Extract().build()(captures({"content": LICENSED, **recipe}, {"content": plain, **recipe}))
+
+    assert out["license_source"].to_pylist() == ["page:rel-license", "recipe"]
+    assert out["license"].to_pylist()[0] != "MIT"
+    assert out["license"].to_pylist()[1] == "MIT"
+
+
 def test_columns_that_a_source_has_filled_stay() -> None:
-    """The license in a recipe and the date in a feed are more reliable than the page itself."""
+    """The license and the date in a feed are more reliable than the page itself."""
     given = {
         "title": "t",
         "license": "MIT",

@@ -1,0 +1,1 @@
+"""Tests of the loader of PDF files."""
