@@ -17,15 +17,17 @@ MAX_FAMILY_RANK: Final = 10_000
 MIN_GIVEN_PERCENT: Final = 0.02
 """A rarer given name counts only beside another name: about one person in 5,000 of a sex has it."""
 
-RARE_WORDS: Final = frozenset(
-    "archer askew bannister baron bob bowling browning bullock butler chow cooper coy crouch derrick dowdy"
-    " downing draper dukes earl eddy fanning fisher ford franks garland garner gentry goldsmith hackney harry hart"
-    " hays heath helm helms hicks huff jack jacks keel lance lopes lynch manning maria martin mason matt mike"
-    " miller moody mull nick ogle partridge patty peck peek peter pike porter potter potts reed reis robins roe"
-    " salter seaman sears sherry shoemaker singleton skipper smith snider squires stokes swan tanner trotter"
-    " tucker turner valentine viola wade walling warren watts weaver webster wren wright".split()
+MIN_NAME_PERCENT: Final = {"family": 0.03, "given": 0.05}
+"""From this share of people on, a name is rather a name than a word, unless `ORDINARY` has it."""
+ORDINARY: Final = frozenset(
+    "amber angel baker ball banks barber bell berry bill bishop black bob brandy brooks brown burns bush cannon"
+    " carol carpenter chambers cook cross crystal curry daisy dawn day dean don earl farmer fields fisher ford"
+    " foster fuller gene glen grace grant graves gray green guy hale hall hardy hazel heather hill holly hunt"
+    " hunter iris jay joy ken king knight lance lane little long love mark mason may melody miles mills misty moss"
+    " opal page parks pearl penny pierce porter powers price ray rice robin rose rosemary ruby sandy sharp stone"
+    " sue victor viola violet wade walker ward weaver wells west white wood woods young".split()
 )
-"""Names that are also words, but of no use in a note; they count as names wherever they are capitalized."""
+"""Frequent names that are as likely words in a note."""
 PLACES: Final = frozenset(
     "africa alabama alaska albany alexandria america arizona arlington asia atlanta augusta austin berlin boston"
     " bronx brooklyn california canada carolina charleston chester chicago china cleveland colorado columbus cuba"
@@ -54,22 +56,34 @@ def main() -> None:
     parser.add_argument("census", type=Path)
     parser.add_argument("--to", type=Path, default=Path("schemas/deidentification"))
     options = parser.parse_args()
-    common = common_words(options.words.read_text(encoding="utf-8"))
-    family = family_names(_percents(options.census / "dist.all.last"), common)
+    surnames = _percents(options.census / "dist.all.last")
     sexes = [_percents(options.census / f"dist.{sex}.first") for sex in ("female", "male")]
+    common = common_words(options.words.read_text(encoding="utf-8"), names=frequent_names(surnames, sexes))
+    family = family_names(surnames, common)
     lists = {"common_words": sorted(common), "family_names": family, "given_names": given_names(sexes, common)}
     for name, lines in lists.items():
         (options.to / f"{name}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def common_words(text: str) -> set[str]:
-    """Return the words of *text* in lower case, and medical ones, without those that are rather names.
+def frequent_names(surnames: dict[str, float], sexes: list[dict[str, float]]) -> set[str]:
+    """Return the names that count as names wherever they are capitalized, although a dictionary has them.
 
-    >>> sorted(common_words("Smith smith's smith desk")) == sorted({"desk", *MEDICAL})
+    >>> sorted(frequent_names({"smith": 1.0, "long": 0.1, "archer": 0.02}, [{"mike": 0.1, "grace": 0.3}]))
+    ['mike', 'smith']
+    """
+    family = {name for name, percent in surnames.items() if percent >= MIN_NAME_PERCENT["family"]}
+    given = {name for sex in sexes for name, percent in sex.items() if percent >= MIN_NAME_PERCENT["given"]}
+    return (family | given) - ORDINARY
+
+
+def common_words(text: str, *, names: set[str]) -> set[str]:
+    """Return the words of *text* in lower case, and medical ones, without *names*.
+
+    >>> sorted(common_words("Smith smith's smith desk", names={"smith"})) == sorted({"desk", *MEDICAL})
     True
     """
     words = {word for word in text.split() if word.isascii() and word.isalpha() and word.islower()}
-    return (words | MEDICAL) - RARE_WORDS
+    return (words | MEDICAL) - names
 
 
 def family_names(percents: dict[str, float], common: set[str]) -> list[str]:
