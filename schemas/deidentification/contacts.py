@@ -40,6 +40,11 @@ _CUED: Final = compiled(
 )
 _FAX: Final = compiled(r"\b(?:fax|facsimile)\b[^\n]{0,24}\Z", re.IGNORECASE)
 _VOICE: Final = compiled(r"\b(?:phone|tel|cell|mobile|call)\w*\b[^\n]{0,24}\Z", re.IGNORECASE)
+_DATE: Final = compiled(
+    r"(?:19|20)\d\d([-. ])(?:0?[1-9]|1[0-2])\1(?:0?[1-9]|[12]\d|3[01])"
+    r"|(?:0?[1-9]|[12]\d|3[01])([-. ])(?:0?[1-9]|[12]\d|3[01])\2(?:19|20)\d\d"
+)
+"""What is a date although a word for telephones precedes it: "went home on 2020-03-13"."""
 _MIN_DIGITS: Final = {"ext": 2, "extension": 2, "pager": 3, "beeper": 3}
 
 
@@ -79,7 +84,7 @@ def _phones(text: str) -> Iterator[Span]:
         value = match[group].rstrip(" .-(")
         digits = sum(map(str.isdigit, value))
         needed = _MIN_DIGITS.get(cue, 7)
-        if digits >= needed and digits <= 15:
+        if digits >= needed and digits <= 15 and not _DATE.fullmatch(value):
             start = match.start(group)
             yield Span(start, start + len(value), _fax_or_phone(text, start))
 

@@ -16,6 +16,8 @@ _DIGITS: Final = re.compile(r"(?<![\w])\+?\(?\d[\d ().-]{3,24}\d(?!\w)")
 _DISEASE: Final = re.compile(r"\s+(?:disease|syndrome|virus|fever|borreliosis)", re.IGNORECASE)
 """After a word that is also a place: Lyme disease."""
 _MIN_VALUE: Final = 4
+_MIN_MIXED: Final = 3
+"""Signs of a value with letters and digits, such as `P-77`."""
 _MIN_DIGITS: Final = 5
 _TITLES: Final = frozenset("dr mr mrs ms miss md do rn np pa phd prof jr sr ii iii iv dds the of and".split())
 
@@ -56,7 +58,8 @@ class Gathered:
         value = (value or "").strip()
         signs = sum(map(str.isalnum, value))
         has_digits = any(map(str.isdigit, value))
-        if signs >= _MIN_VALUE and (not value.isdigit() or signs >= _MIN_DIGITS) and (has_digits or kind != "id"):
+        least = _MIN_MIXED if has_digits and any(map(str.isalpha, value)) else _MIN_VALUE
+        if signs >= least and (not value.isdigit() or signs >= _MIN_DIGITS) and (has_digits or kind != "id"):
             self._values.add((value, kind))
 
     def birth(self, born: date | None) -> None:

@@ -1,9 +1,9 @@
 """Lists of words: given and family names, eponyms of medicine, and words that never belong to a name.
 
-The names are the most frequent ones of the 1990 census of the United States (U.S. Census Bureau, "Frequently Occurring
-Surnames from Census 1990", public domain). A ``*`` marks a name that is also an ordinary word, or, for given names,
-rare: it counts as a name only beside another one. `common_words.txt` has words that are frequent in lower case in
-speeches, books and articles of biomedicine; a capitalized word that is not among them is more likely a name.
+The names are the most frequent ones of the 1990 census of the United States, in the public domain. A ``*`` marks a name
+that is also an ordinary word or a place, or, for given names, rare: it counts as a name only beside another one.
+`common_words.txt` has words of a small dictionary of English, and of medicine; a capitalized word that is not among
+them is more likely a name. `sources.txt` names the sources and their licenses.
 """
 
 from __future__ import annotations

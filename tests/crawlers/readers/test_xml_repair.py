@@ -34,8 +34,9 @@ def test_the_declared_encoding_is_read() -> None:
     assert repaired(markup).decode() == "<a>Новости дня</a>"
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60))
 def test_no_text_between_tags_is_refused_by_a_parser(text: str) -> None:
+    # A short text with zeros can be UTF-16 as well.
     repaired_markup = repaired(f"<a>{text.replace('<', '')}</a>".encode())
 
     assert etree.fromstring(repaired_markup.replace(b"]]>", b"")).tag == "a"

@@ -31,6 +31,7 @@ REPLACED = [
     ("Peterborough, NH 03601", "<PLACE>, NH 000"),
     ("From St. Brendan's Hospital.", "From <PLACE>."),
     ("Seen 03/05/2019, 2019-03-05, March 5, 2019 and 5 Mar 2019.", "Seen 2019, 2019, 2019 and 2019."),
+    ("Went home on 2019-03-05; home phone 555-0142-33.", "Went home on 2019; home phone <PHONE>."),
     ("Return on 3/5 or in March.", "Return on <DATE> or in <DATE>."),
     ("DOB: 04/12/1931, born in 1931", "DOB: <DATE>, born in <DATE>"),
     ("A 94-year-old man, aged 94.", "A 90 or older man, aged 90 or older."),
