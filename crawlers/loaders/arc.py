@@ -17,6 +17,7 @@ from corpusmill.crawlers.loaders.warc_frames import Member
 from corpusmill.schemas.errors import DataError
 
 _MAX_LINE_BYTES: Final = 1 << 16
+_URL: Final = re.compile(rb"(?:https?|ftp|dns):\S+ ")
 _HEAD: Final = re.compile(
     rb"(?P<url>\S.*?) +(?P<ip>[0-9A-Fa-f:.]+|-) +(?P<date>\d{8,14}) +(?P<type>\S.*?)"
     rb"(?: +(?:\d{3}|-) +\S+ +\S+ +(?:\d+|-) +\S+)? +(?P<length>\d{1,18})\s*"
@@ -64,20 +65,23 @@ def _records(stream: BinaryIO, offset: int | None) -> Iterator[ArcRecord | DataE
 
     The offset of a record is *offset*, or its position in *stream* if that is None.
     """
-    is_reported = False
+    is_reported = is_in_own_header = False
     while line := stream.readline(_MAX_LINE_BYTES):
         if not line.strip(_BLANK):
             continue
         if line.startswith(_OWN_HEADER):
-            is_reported = True  # skip the file header up to the next record, because its length is often wrong
+            is_reported = is_in_own_header = (
+                True  # skip the file header up to the next record, because its length is often wrong
+            )
             continue
         head = _HEAD.fullmatch(line)
         if head is None:
-            if not is_reported:
+            if not is_reported or (is_in_own_header and _URL.match(line)):
                 yield DataError(f"no ARC record begins with {line[:40]!r}", kind="bad_header")
+                is_in_own_header = False
             is_reported = True
             continue
-        is_reported = False
+        is_reported = is_in_own_header = False
         position = stream.tell() - len(line) if offset is None else offset
         url, date, kind = (head[name].decode("utf-8", "replace") for name in ("url", "date", "type"))
         yield ArcRecord(url, date, kind, stream, int(head["length"]), position)

@@ -55,7 +55,7 @@ class Site:
 
     def namespace_of(self, title: str, number: str | None) -> int:
         """Return the namespace of a page; old dumps do not have its *number*."""
-        if number is not None and number.lstrip("-").isdecimal():
+        if number and re.fullmatch(r"-?\d{1,9}", number):
             return int(number)
         prefix, colon, _ = title.partition(":")
         return self.namespaces.get(prefix.strip().lower(), 0) if colon else 0

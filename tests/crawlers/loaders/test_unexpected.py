@@ -85,6 +85,7 @@ CASES: dict[str, tuple[str, str, int]] = {
     "year": ("medline", as_set(record(1, date=DAY.replace("2018", DIGITS))), 1),
     "month": ("medline", as_set(record(1, date=DAY.replace("17", DIGITS))), 1),
     "namespace": ("wikipedia", dumps.dump([dumps.page(1, "A text.")]).replace('key="14"', f'key="{DIGITS}"'), 1),
+    "number": ("wikipedia", dumps.dump([dumps.page(1, "A text.").replace("<ns>0<", f"<ns>{DIGITS}<")]), 1),
     "reference": ("wikipedia", dumps.dump([dumps.page(1, f"A <nowiki>&#{DIGITS};</nowiki> text.")]), 1),
     "spaces": ("hl7", message("OBX|1|FT|A||words\\.sp\u00b2\\next"), 1),
     "lines": ("hl7", message(f"OBX|1|FT|A||words\\.sp{DIGITS}\\next"), 1),
@@ -225,3 +226,14 @@ def test_a_file_that_ends_between_two_records_is_truncated(form: str, tmp_path: 
     assert [row["rule"] for row in complete] == [None] * len(complete)
     assert [row["rule"] for row in offered] == [None, "error.truncated"]
     assert offered[0]["text"] == complete[0]["text"]
+
+
+def test_an_arc_file_of_which_no_header_can_be_read_is_reported(tmp_path: Path) -> None:
+    """The lines after the header of the file are skipped up to the first record, which must not hide broken ones."""
+    path = tmp_path / "a.arc"
+    own = b"filedesc://a.arc 0.0.0.0 20240101000000 text/plain 76\n1 0 X\nURL IP-address Archive-date\n\n"
+    path.write_bytes(own + b"http://a.org/ 127.0.0.1 -1 text/html 5\nwords\n")
+
+    offered = rows(loader_of(source("x", "warc")), path)
+
+    assert [row["rule"] for row in offered] == ["error.bad_header"]
