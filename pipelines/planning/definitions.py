@@ -18,7 +18,7 @@ from corpusmill.schemas.located_yaml import dump_value
 from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.recipe import LoadSource, Source
 
-_NO_DEFINITION: Final = frozenset(("refresh", "recrawl", "delay", "contact", "respect", "select", "drop", "license"))
+_NO_DEFINITION: Final = frozenset(("refresh", "recrawl", "delay", "contact", "respect", "select", "drop"))
 """Fields that control when and how politely a source is acquired, or what of its pages is published, and do not define
 it."""
 _VERBS: Final = {"crawl": "crawled", "load": "loaded"}
@@ -26,19 +26,23 @@ _VERBS: Final = {"crawl": "crawled", "load": "loaded"}
 
 def source_definition(source: Source) -> dict[str, Any]:
     """Return the fields that define *source*, with defaults: not those that control when and how it is acquired."""
-    return _defining(source.model_dump(mode="json"))
+    return _defining(source.kind, source.model_dump(mode="json"))
 
 
-def _defining(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the *fields* that are set, so that a new field does not change existing definitions."""
+def _defining(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the *fields* that are set, so that a new field does not change existing definitions.
+
+    The license of a crawl is that of pages without their own; it changes nothing that was fetched.
+    """
+    ignored = _NO_DEFINITION | {"license"} if kind == "crawl" else _NO_DEFINITION
     is_set = {name: value for name, value in fields.items() if value is not None and (name != "render" or value)}
-    return {name: value for name, value in is_set.items() if name not in _NO_DEFINITION}
+    return {name: value for name, value in is_set.items() if name not in ignored}
 
 
 def changed_fields(source: Source, raw: RawManifest) -> dict[str, tuple[Any, Any]]:
     """Return the values of each field that differs, in *raw* and in *source*; None for a field that is not set."""
     ours = {"kind": source.kind} | source_definition(source)
-    theirs = {"kind": raw.kind} | _defining(raw.definition)
+    theirs = {"kind": raw.kind} | _defining(raw.kind, raw.definition)
     names = sorted(ours.keys() | theirs.keys())
     pairs = {name: (theirs.get(name), ours.get(name)) for name in names}
     return {name: (before, now) for name, (before, now) in pairs.items() if _or_unset(before) != _or_unset(now)}
