@@ -75,7 +75,7 @@ class Warc(Exporting, Respecting):
     )
     export_suffix: ClassVar[str] = ".warc.gz"
     suffixes: ClassVar[tuple[str, ...]] = packed(".warc", ".warc.wet", ".wet", ".arc")
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     depends: ClassVar[tuple[str, ...]] = ("FastWARC",)
     site_policy: ClassVar[str | None] = "corpusmill.crawlers.optouts.site:SitePolicy"
 
