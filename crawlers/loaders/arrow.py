@@ -56,7 +56,8 @@ class Arrow(RowLoader):
             if batch is None:
                 return []
             batch.validate(full=True)  # pyarrow crashes on damaged offsets
-            return batch.slice(0, _SAMPLE_ROWS).select(names).to_pylist()
+            sample: list[dict[str, Any]] = batch.slice(0, _SAMPLE_ROWS).select(names).to_pylist()
+            return sample
 
     def check(self, path: str) -> None:
         """Check the columns; a damaged file is set aside when it is read."""
