@@ -29,6 +29,7 @@ _REDIRECTED: Final = "gone.redirected"
 def next_interval_s(before_s: int, *, changed: bool, bounds: Recrawl | None) -> int:
     """Return the interval after a page was fetched, within *bounds*; 0 without them.
 
+    >>> from corpusmill.schemas.crawl_source import Recrawl
     >>> bounds = Recrawl(min_interval="1d", max_interval="30d")
     >>> [next_interval_s(days * 86_400, changed=changed, bounds=bounds) // 3_600 for days, changed in
     ...  ((4, True), (4, False), (1, True), (30, False))]

@@ -16,7 +16,7 @@ CRAWL_RULE = re.compile(
 )
 COLUMNS = ("id", "key", "url", "host", "depth", "referrer", "state", "rule", "message")
 """Columns of the table `urls` of a queue, which SQL names."""
-NOT_RULES = {"robots.txt", "scope.rule", *(f"urls.{column}" for column in COLUMNS)}
+NOT_RULES = {"robots.txt", "content.xml", "scope.rule", *(f"urls.{column}" for column in COLUMNS)}
 TABLE = ROOT / "schemas" / "error_rules.py"
 
 

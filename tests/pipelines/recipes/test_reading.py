@@ -144,7 +144,7 @@ split: {train: 0.9}
         "https:// address of a page, got `me`; for example `contact: mailto:you@example.org`",
         "recipe.yaml:3: source 1 (`site`): unknown field `start_url`; did you mean `start_urls`?; fields: name, "
         "start_urls, sitemaps, feeds, urls, contact, allow, deny, max_pages, max_depth, budgets, delay, allow_private, "
-        "cookies, respect, select, drop, render, refresh, recrawl",
+        "cookies, license, respect, select, drop, render, refresh, recrawl",
         "recipe.yaml:4: source 2: the name `site` is used by the source in line 3; give each source its own name",
         "recipe.yaml:6: source 2 (`site`): unknown format `jsnl`; did you mean `jsonl`?; formats: jsonl, html",
         "recipe.yaml:7: source 2 (`site`): field `path`: no such file, got `nots/*.jsonl`; "
