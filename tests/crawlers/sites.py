@@ -43,6 +43,9 @@ SITE_FILES = frozenset(SITE_PATHS)
 """Files that are requested once per crawl of a site, besides its pages."""
 MISSING = Answer("not here", status=404)
 
+_NOTED_S = 0.5
+"""Time in which a request is noted after its response, also on a loaded machine."""
+
 
 @dataclass
 class Site:
@@ -57,10 +60,14 @@ class Site:
     headers: list[dict[str, str]] = field(default_factory=list)
     before: Callable[[str], None] | None = None
     generate: Callable[[str], Answer | None] | None = None
+    pending: int = 0
 
     @property
     def paths(self) -> list[str]:
-        """The requested paths."""
+        """The requested paths. A request is noted after its response, so those that are being answered are awaited."""
+        end = time.monotonic() + _NOTED_S
+        while self.pending and time.monotonic() < end:
+            time.sleep(0.001)
         return [path for path, _, _ in self.seen]
 
     def answer(self, path: str) -> Answer:
@@ -84,6 +91,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         began = time.monotonic()
+        with self.lock:
+            self.site.pending += 1
+        try:
+            self._answer(began)
+        finally:
+            with self.lock:
+                self.site.pending -= 1
+
+    def _answer(self, began: float) -> None:
         if self.site.before is not None:
             self.site.before(self.path)
         answer = self.site.answer(self.path)
