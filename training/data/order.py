@@ -17,10 +17,10 @@ WINDOWS_PER_LANE: Final = 4
 
 
 class Cursor(NamedTuple):
-    """The position of a lane: the token *token* of the document *row* (in shuffled order) of its window *window*.
+    """The position of a lane in a part: the token *token* of the document *row* (shuffled) of its window *window*.
 
     Attributes:
-        rows: Number of rows of tokens that the lane has returned since the beginning.
+        rows: Number of rows of tokens that the lane has taken from the part since the beginning.
     """
 
     epoch: int = 0
@@ -28,6 +28,17 @@ class Cursor(NamedTuple):
     row: int = 0
     token: int = 0
     rows: int = 0
+
+
+class Position(NamedTuple):
+    """The position of a lane: the rows that it has returned, and its cursor in each part of the mixture."""
+
+    rows: int
+    cursors: tuple[Cursor, ...]
+
+    def after(self, part: int, cursor: Cursor) -> Position:
+        """Return the position after one more row, which leaves *part* at *cursor*."""
+        return Position(self.rows + 1, (*self.cursors[:part], cursor, *self.cursors[part + 1 :]))
 
 
 def permutation(size: int, *key: int) -> npt.NDArray[np.int64]:

@@ -183,7 +183,7 @@ def test_a_store_that_vanishes_between_rows_is_unfinished(
     s3.heal()
     again = PackedDataset(s3_version, tokenizer_dir, 8, batch_size=2, epochs=None)
     again.load_state_dict(dataset.state_dict())
-    assert next(again.rows()).cursor.rows > 1
+    assert next(again.rows()).position.rows > 1
 
 
 @pytest.mark.parametrize("damage", ["gone", "short", "long", "other"])

@@ -1,0 +1,75 @@
+"""Where the tokens of a window come from: its texts, encoded now, or a token cache (`token_cache`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from corpusmill.training.data.encoding import Encoder
+from corpusmill.training.data.packing import Tokens
+from corpusmill.training.data.shards import Corpus, Window
+
+_BULK_CHARACTERS: Final = 1 << 18
+"""Characters encoded per call: enough to make the call efficient, little enough for a quick first row."""
+
+Encoded = tuple[Tokens, npt.NDArray[np.int64]]
+"""Tokens of documents, and the number of tokens up to the end of each: shapes (tokens,) and (documents,)."""
+
+
+class Documents(Protocol):
+    """The documents with text of one window."""
+
+    def __len__(self) -> int: ...
+
+    def encoded(self, order: npt.NDArray[np.int64]) -> Iterator[Encoded]:
+        """Yield the documents at the places *order*, in this order, in groups of at least one."""
+
+
+class TokenSource(Protocol):
+    """Gives the documents of windows as tokens."""
+
+    def opened(self, window: Window) -> Documents:
+        """Read *window*."""
+
+
+@dataclass(frozen=True)
+class TextSource:
+    """Encodes the texts of *corpus*."""
+
+    corpus: Corpus
+    encoder: Encoder
+
+    def opened(self, window: Window) -> Documents:
+        return _Texts(self.corpus.texts(window), self.encoder)
+
+
+@dataclass(frozen=True)
+class _Texts:
+    texts: pa.ChunkedArray
+    encoder: Encoder
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def encoded(self, order: npt.NDArray[np.int64]) -> Iterator[Encoded]:
+        for bulk in _bulks(self.texts.take(pa.array(order))):
+            yield self.encoder.encode(bulk)
+
+
+def _bulks(texts: pa.ChunkedArray) -> Iterator[list[str]]:
+    """Yield *texts* in lists of about `_BULK_CHARACTERS` characters."""
+    bulk: list[str] = []
+    size = 0
+    for text in texts:
+        bulk.append(text.as_py())
+        size += len(bulk[-1])
+        if size >= _BULK_CHARACTERS:
+            yield bulk
+            bulk, size = [], 0
+    if bulk:
+        yield bulk
