@@ -1,0 +1,22 @@
+"""The configuration of a training run: strict models, read from YAML with the line of every problem."""
+
+from corpusmill.training.config.batch import BatchConfig
+from corpusmill.training.config.model import ModelConfig
+from corpusmill.training.config.optimizer import OptimizerConfig
+from corpusmill.training.config.reading import config_yaml, load_config, parse_config
+from corpusmill.training.config.schedule import ScheduleConfig
+from corpusmill.training.config.tokenizer import TokenizerConfig
+from corpusmill.training.config.train import HARMLESS, TrainConfig
+
+__all__ = [
+    "HARMLESS",
+    "BatchConfig",
+    "ModelConfig",
+    "OptimizerConfig",
+    "ScheduleConfig",
+    "TokenizerConfig",
+    "TrainConfig",
+    "config_yaml",
+    "load_config",
+    "parse_config",
+]

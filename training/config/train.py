@@ -1,0 +1,84 @@
+"""`TrainConfig`: the whole configuration of a training run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from corpusmill.schemas.field_types import Name
+from corpusmill.schemas.problems import HintedValueError
+from corpusmill.training.config.batch import BatchConfig
+from corpusmill.training.config.fields import Fields
+from corpusmill.training.config.model import ModelConfig
+from corpusmill.training.config.optimizer import OptimizerConfig
+from corpusmill.training.config.schedule import ScheduleConfig
+from corpusmill.training.config.tokenizer import TokenizerConfig
+
+
+def _not_gpu(value: object) -> object:
+    """Refuse ``gpu`` by name, because `cpu` is more similar to it than `cuda`."""
+    if value == "gpu":
+        raise HintedValueError("not an allowed value", instead="cuda")
+    return value
+
+
+class TrainConfig(Fields):
+    """Everything that decides what a training run gives."""
+
+    run: Name = Field(description="Name of the run: its folder is `models/<run>`.", examples=["handbook-small"])
+    version: str = Field(
+        min_length=1,
+        description="The version to train on: `dataset`, `dataset@id`, a folder or a URL.",
+        examples=["handbook"],
+    )
+    tokenizer: TokenizerConfig = Field(default=TokenizerConfig(), examples=[{"vocabulary_size": 8192}])
+    model: ModelConfig = ModelConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    batch: BatchConfig = BatchConfig()
+    steps: int = Field(ge=1, description="Steps of the optimizer in the whole run.", examples=[1000])
+    max_minutes: float | None = Field(
+        default=None,
+        gt=0,
+        description="Stop and save after this time; the same command goes on. null: no bound.",
+        examples=[30],
+    )
+    seed: int = Field(default=0, ge=0, lt=2**63, description="Decides first weights and order.")
+    validate_every: int = Field(default=250, ge=1, description="Steps between two validations; one more at the end.")
+    validation_bytes: int | None = Field(
+        default=None,
+        ge=1,
+        description="Text to validate on while training, in bytes; null: all of it.",
+        examples=[1_000_000],
+    )
+    checkpoint_every: int = Field(default=250, ge=1, description="Steps between two checkpoints; one more at the end.")
+    keep_checkpoints: int = Field(default=2, ge=1, description="Newest checkpoints to keep.")
+    device: Annotated[Literal["auto", "cpu", "cuda"], BeforeValidator(_not_gpu)] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto", description="auto: bfloat16 on a GPU that has it, else float32."
+    )
+    threads: int | None = Field(
+        default=None, ge=1, le=1024, description="Threads of the CPU: another number rounds differently. null: all."
+    )
+
+    @model_validator(mode="after")
+    def _short_warm_up(self) -> TrainConfig:
+        if self.schedule.warm_up_steps >= self.steps:
+            raise HintedValueError(
+                f"`schedule.warm_up_steps` {self._warm_up} leaves none of {self.steps} steps",
+                hint=f"use `schedule: {{warm_up_steps: {self.steps // 10}}}`, or more `steps`",
+                at=("schedule", "warm_up_steps"),
+            )
+        return self
+
+    @property
+    def _warm_up(self) -> str:
+        is_default = "warm_up_steps" not in self.schedule.model_fields_set
+        return f"{self.schedule.warm_up_steps}{' (the default)' if is_default else ''}"
+
+
+HARMLESS: Final = frozenset(
+    {"max_minutes", "validate_every", "validation_bytes", "checkpoint_every", "keep_checkpoints"}
+)
+"""Fields that may differ when a run is resumed: the losses do not depend on them."""
