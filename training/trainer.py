@@ -31,6 +31,8 @@ from corpusmill.training.config import TrainConfig, config_yaml, load_config
 from corpusmill.training.data.loader import BatchLoader
 from corpusmill.training.data.packed import PackedDataset
 from corpusmill.training.data.shards import Corpus, Place, open_corpus
+from corpusmill.training.data.token_cache import cache_of
+from corpusmill.training.data.tokenizer import fingerprint
 from corpusmill.training.evaluation.generation import generate
 from corpusmill.training.evaluation.likelihood import documents, score_documents
 from corpusmill.training.metrics import METRICS_FILE, MetricsFile, read_metrics
@@ -83,6 +85,7 @@ def fit(
     progress: Callable[[Progress], None] | None = None,
     verify: bool | None = None,
     num_workers: int = 0,
+    tokens: Place | None = None,
 ) -> dict[str, Any]:
     """Train the run in *config* on the version in *version_dir*. The run's folder is `<workspace>/models/<run>`.
 
@@ -98,6 +101,8 @@ def fit(
         verify: Compare the shards with the SHA-256 in the manifest first. None: only if they are on this machine,
             because on a store this transfers all columns.
         num_workers: Processes that tokenize; 0: this process.
+        tokens: Folder or URL of the workspace whose token cache is read, if it has one for the version and the
+            tokenizer; None: *workspace*. The results are the same.
 
     Returns:
         `status` (``trained``, ``unchanged``, or ``stopped`` by `max_minutes`), `run, path, step, steps, train_loss,
@@ -126,7 +131,8 @@ def fit(
         if (corpus.is_local if verify is None else verify) and not _is_done(config, folder):
             corpus.verify()
             validation.verify()
-        run = _prepare(config, folder, corpus, validation, runtime, num_workers=num_workers)
+        place = workspace if tokens is None else tokens
+        run = _prepare(config, folder, corpus, validation, runtime, num_workers=num_workers, tokens=place)
         return run.train(progress=progress)
 
 
@@ -360,7 +366,14 @@ def _is_done(config: TrainConfig, folder: Path) -> bool:
 
 
 def _prepare(
-    config: TrainConfig, folder: Path, corpus: Corpus, validation: Corpus, runtime: Runtime, *, num_workers: int
+    config: TrainConfig,
+    folder: Path,
+    corpus: Corpus,
+    validation: Corpus,
+    runtime: Runtime,
+    *,
+    num_workers: int,
+    tokens: Place,
 ) -> _Run:
     """Return the run at its newest checkpoint, or at its beginning. Train its tokenizer if it has none."""
     checkpoint = newest_checkpoint(folder)
@@ -376,7 +389,7 @@ def _prepare(
     run = _Run(
         *(config, folder, corpus, validation, runtime, tokenizer, model),
         optimizer=_adamw(config, model),
-        loader=_loader(config, corpus, tokenizer, num_workers=num_workers),
+        loader=_loader(config, corpus, tokenizer, num_workers=num_workers, tokens=tokens),
         warnings=warnings,
     )
     if checkpoint is not None and state is not None:
@@ -413,7 +426,10 @@ def _adamw(config: TrainConfig, model: GPT) -> torch.optim.AdamW:
     )
 
 
-def _loader(config: TrainConfig, corpus: Corpus, tokenizer: Tokenizer, *, num_workers: int) -> BatchLoader:
+def _loader(
+    config: TrainConfig, corpus: Corpus, tokenizer: Tokenizer, *, num_workers: int, tokens: Place
+) -> BatchLoader:
+    cache = cache_of(tokens, corpus, tokenizer=fingerprint(tokenizer))
     dataset = PackedDataset(
         corpus,
         tokenizer,
@@ -422,5 +438,6 @@ def _loader(config: TrainConfig, corpus: Corpus, tokenizer: Tokenizer, *, num_wo
         seed=config.seed,
         epochs=None,
         targets=True,
+        caches=[cache],
     )
     return BatchLoader(dataset, num_workers=num_workers)

@@ -174,6 +174,23 @@ def open_cache(place: Place) -> TokenCache:
     return TokenCache(store, manifest)
 
 
+def cache_of(workspace: Place, corpus: Corpus, *, tokenizer: str) -> TokenCache | None:
+    """Return the token cache of *corpus* in *workspace* for the tokenizer with the fingerprint *tokenizer*, if any.
+
+    Raises:
+        DamagedFileError: The cache was made from other shards.
+        SourceError: Its manifest cannot be read.
+        UnfinishedError: The store refuses access or does not respond.
+    """
+    key = cache_key(version=corpus.version, tokenizer=tokenizer, split=corpus.split)
+    store = open_store(workspace).below(key)  # type: ignore[arg-type]
+    if not store.exists(MANIFEST):
+        return None
+    cache = open_cache(store)
+    cache.check(corpus, tokenizer=tokenizer)
+    return cache
+
+
 @dataclass(frozen=True)
 class _Cached:
     tokens: pa.ListArray
