@@ -7,7 +7,7 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
-from corpusmill.schemas.errors import SourceError, WorkError
+from corpusmill.schemas.errors import WorkError
 from corpusmill.schemas.storage import write_atomically
 from corpusmill.training.checkpoint import (
     load_optimizer,
@@ -30,20 +30,20 @@ from corpusmill.training.checkpoint import (
 from corpusmill.training.config import TrainConfig, config_yaml, load_config
 from corpusmill.training.data.loader import BatchLoader
 from corpusmill.training.data.packed import PackedDataset
-from corpusmill.training.data.shards import Corpus, Place, open_corpus
+from corpusmill.training.data.shards import Place
 from corpusmill.training.data.token_cache import cache_of
 from corpusmill.training.data.tokenizer import fingerprint
 from corpusmill.training.evaluation.generation import generate
-from corpusmill.training.evaluation.likelihood import documents, score_documents
+from corpusmill.training.evaluation.likelihood import score_documents
 from corpusmill.training.metrics import METRICS_FILE, MetricsFile, read_metrics
 from corpusmill.training.models.gpt import GPT
 from corpusmill.training.page import model_card, run_page
+from corpusmill.training.run_data import RunData, open_run_data
 from corpusmill.training.run_folder import (
     CARD_FILE,
     CONFIG_FILE,
     PAGE_FILE,
     forget,
-    lineage,
     locked,
     refuse_other_run,
     run_tokenizer,
@@ -79,7 +79,7 @@ class Progress:
 def fit(
     config: TrainConfig | Path | str,
     *,
-    version_dir: Place,
+    version_dir: Place | Sequence[Place],
     workspace: Path | str,
     resume: bool = True,
     progress: Callable[[Progress], None] | None = None,
@@ -94,7 +94,8 @@ def fit(
 
     Args:
         config: The configuration, or its path.
-        version_dir: Path or URL of the version (or of a folder or file of Parquet with a column `text`).
+        version_dir: Path or URL of the version (or of a folder or file of Parquet with a column `text`), or those of
+            the versions of a mixture, in the order of the configuration.
         workspace: Parent folder of `models/`.
         resume: False deletes earlier results of the run.
         progress: Called after each step.
@@ -117,22 +118,16 @@ def fit(
     """
     config = config if isinstance(config, TrainConfig) else load_config(config)
     folder = Path(workspace) / "models" / config.run
-    corpus = open_corpus(version_dir, split="train")
-    if not corpus.rows:
-        raise SourceError(
-            f"the split `train` of {corpus.path} is empty", hint="give `train` a share in the recipe's `split`"
-        )
-    validation = open_corpus(version_dir, split="validation")
+    data = open_run_data(version_dir)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with locked(folder), repeatable(config) as runtime:
         if not resume:
             forget(folder)
-        if (corpus.is_local if verify is None else verify) and not _is_done(config, folder):
-            corpus.verify()
-            validation.verify()
+        if (data.is_local if verify is None else verify) and not _is_done(config, folder):
+            data.verify()
         place = workspace if tokens is None else tokens
-        run = _prepare(config, folder, corpus, validation, runtime, num_workers=num_workers, tokens=place)
+        run = _prepare(config, folder, data, runtime, num_workers=num_workers, tokens=place)
         return run.train(progress=progress)
 
 
@@ -160,8 +155,7 @@ class _Run:
 
     config: TrainConfig
     folder: Path
-    corpus: Corpus
-    validation: Corpus
+    data: RunData
     runtime: Runtime
     tokenizer: Tokenizer
     model: GPT
@@ -265,9 +259,9 @@ class _Run:
             return self.model(tokens_BS).float()  # type: ignore[no-any-return]
 
     def _validate(self) -> dict[str, Any]:
-        if not self.validation.rows:
+        if not self.data.has_validation:
             return {}
-        texts = documents(self.validation, max_bytes=self.config.validation_bytes)
+        texts = self.data.validation_documents(max_bytes=self.config.validation_bytes)
         total = score_documents(self.model, self.tokenizer, texts, forward=self._logits).total
         if not total.bytes:
             return {}
@@ -290,7 +284,7 @@ class _Run:
                 "run": self.config.run,
                 "step": self.step,
                 "totals": vars(self.totals),
-                "lineage": lineage(self.corpus, self.folder),
+                "lineage": self.data.lineage(self.folder),
                 "model": self.config.model.model_dump(mode="json"),
                 "vocabulary_size": self.tokenizer.get_vocab_size(),
                 "config": self.config.model_dump(mode="json"),
@@ -300,7 +294,7 @@ class _Run:
         )
 
     def _warn(self) -> None:
-        if not self.validation.rows:
+        if not self.data.has_validation:
             self.warnings.append("the split `validation` is empty: no validation loss is measured")
         for warning in self.warnings:
             logger.warning(warning, extra={"run": self.config.run})
@@ -309,9 +303,9 @@ class _Run:
         totals = self.totals
         return {
             "run": self.config.run,
-            "dataset": self.corpus.dataset,
-            "version": self.corpus.version,
-            "report": lineage(self.corpus, self.folder)["report"],
+            "dataset": self.data.dataset,
+            "version": self.data.version,
+            "report": self.data.lineage(self.folder)["report"],
             "step": totals.step,
             "steps": self.config.steps,
             "train_loss": totals.train_loss,
@@ -368,8 +362,7 @@ def _is_done(config: TrainConfig, folder: Path) -> bool:
 def _prepare(
     config: TrainConfig,
     folder: Path,
-    corpus: Corpus,
-    validation: Corpus,
+    data: RunData,
     runtime: Runtime,
     *,
     num_workers: int,
@@ -380,16 +373,16 @@ def _prepare(
     state = None if checkpoint is None else read_state(checkpoint)
     warnings = []
     if state is not None:
-        refuse_other_run(state, config=config, corpus=corpus)
+        refuse_other_run(state, config=config, data=data)
         warnings = _differences(state["runtime"], _runtime_facts(runtime))
-    tokenizer = run_tokenizer(config, folder, corpus)
+    tokenizer = run_tokenizer(config, folder, data)
     model = GPT(config.model, vocabulary_size=tokenizer.get_vocab_size())
     model.reset_parameters(seed=config.seed)
     model.to(runtime.device)
     run = _Run(
-        *(config, folder, corpus, validation, runtime, tokenizer, model),
+        *(config, folder, data, runtime, tokenizer, model),
         optimizer=_adamw(config, model),
-        loader=_loader(config, corpus, tokenizer, num_workers=num_workers, tokens=tokens),
+        loader=_loader(config, data, tokenizer, num_workers=num_workers, tokens=tokens),
         warnings=warnings,
     )
     if checkpoint is not None and state is not None:
@@ -427,17 +420,19 @@ def _adamw(config: TrainConfig, model: GPT) -> torch.optim.AdamW:
 
 
 def _loader(
-    config: TrainConfig, corpus: Corpus, tokenizer: Tokenizer, *, num_workers: int, tokens: Place
+    config: TrainConfig, data: RunData, tokenizer: Tokenizer, *, num_workers: int, tokens: Place
 ) -> BatchLoader:
-    cache = cache_of(tokens, corpus, tokenizer=fingerprint(tokenizer))
+    parts, shares = data.parts(config)
+    caches = {corpus: cache_of(tokens, corpus, tokenizer=fingerprint(tokenizer)) for corpus in data.train}
     dataset = PackedDataset(
-        corpus,
+        parts,
         tokenizer,
         config.model.sequence_length,
         batch_size=config.batch.sequences,
         seed=config.seed,
         epochs=None,
         targets=True,
-        caches=[cache],
+        shares=shares,
+        caches=[caches[part.corpus] for part in parts],
     )
     return BatchLoader(dataset, num_workers=num_workers)

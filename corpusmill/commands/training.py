@@ -73,11 +73,12 @@ def train(console: Console, config: Path, version: str | None, fresh: bool, work
     from corpusmill.training import fit, load_config
 
     settings = load_config(config)
-    place = version_place(console, version or settings.version)
-    console.say(f"training {settings.run} on {place}")
+    names = [version] if version else [one.version for one in settings.versions]
+    places = [version_place(console, name) for name in names]
+    console.say(f"training {settings.run} on {', '.join(places)}")
     result = fit(
         settings,
-        version_dir=place,
+        version_dir=places,
         workspace=console.workspace,
         tokens=workspace_of(console).store,
         resume=not fresh,

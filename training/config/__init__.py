@@ -1,6 +1,7 @@
 """The configuration of a training run: strict models, read from YAML with the line of every problem."""
 
 from corpusmill.training.config.batch import BatchConfig
+from corpusmill.training.config.data import CurriculumConfig, MixtureConfig, PhaseConfig, VersionConfig
 from corpusmill.training.config.model import ModelConfig
 from corpusmill.training.config.optimizer import OptimizerConfig
 from corpusmill.training.config.reading import config_yaml, load_config, parse_config
@@ -11,11 +12,15 @@ from corpusmill.training.config.train import HARMLESS, TrainConfig
 __all__ = [
     "HARMLESS",
     "BatchConfig",
+    "CurriculumConfig",
+    "MixtureConfig",
     "ModelConfig",
     "OptimizerConfig",
+    "PhaseConfig",
     "ScheduleConfig",
     "TokenizerConfig",
     "TrainConfig",
+    "VersionConfig",
     "config_yaml",
     "load_config",
     "parse_config",

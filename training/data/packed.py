@@ -25,7 +25,7 @@ from corpusmill.training.data.packing import Bulk, Tokens, pack
 from corpusmill.training.data.seeking import PartCounts, rows_of_parts
 from corpusmill.training.data.shards import Corpus, Place, open_corpus
 from corpusmill.training.data.sources import TextSource, TokenSource
-from corpusmill.training.data.token_cache import TokenCache
+from corpusmill.training.data.token_cache import CacheSource, TokenCache
 from corpusmill.training.data.tokenizer import fingerprint, load_tokenizer
 
 STATE_FORMAT: Final = 2
@@ -203,7 +203,7 @@ class PackedDataset(IterableDataset[torch.Tensor]):
         Raises:
             UsageError: A part is read from text, without a token cache.
         """
-        caches = [source for source in self._sources if isinstance(source, TokenCache)]
+        caches = [source for source in self._sources if isinstance(source, CacheSource)]
         if len(caches) < len(self._sources):
             raise UsageError("seeking needs a token cache", hint="make it with `corpusmill tokenize VERSION`")
         totals = [cache.window_tokens(windows) for cache, windows in zip(caches, self._windows, strict=True)]
@@ -214,7 +214,7 @@ class PackedDataset(IterableDataset[torch.Tensor]):
             cursors = tuple(one.cursor(number) for one, number in zip(counts, taken, strict=True))
             self._positions[lane] = Position(sum(taken), cursors)
 
-    def _counts(self, part: int, cache: TokenCache, totals: npt.NDArray[np.int64], lane: int) -> PartCounts:
+    def _counts(self, part: int, cache: CacheSource, totals: npt.NDArray[np.int64], lane: int) -> PartCounts:
         windows = self._windows[part]
         return PartCounts(
             window_tokens=totals,
@@ -235,6 +235,7 @@ class PackedDataset(IterableDataset[torch.Tensor]):
                 "split": part.corpus.split,
                 "windows": len(windows),
                 "epochs": part.epochs,
+                "selection": None if part.selection is None else part.selection.name,
             }
             for part, windows in zip(self.parts, self._windows, strict=True)
         ]
@@ -336,10 +337,10 @@ def _sources(
     sources: list[TokenSource] = []
     for part, cache in zip(parts, caches or [None] * len(parts), strict=True):
         if cache is None:
-            sources.append(TextSource(part.corpus, encoder))
+            sources.append(TextSource(part.corpus, encoder, part.selection))
         else:
             cache.check(part.corpus, tokenizer=tokenizer)
-            sources.append(cache)
+            sources.append(CacheSource(cache, part.selection))
     return sources
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from corpusmill.training.data.encoding import Encoder
 from corpusmill.training.data.packing import Tokens
+from corpusmill.training.data.selection import Selection, with_content
 from corpusmill.training.data.shards import Corpus, Window
 
 _BULK_CHARACTERS: Final = 1 << 18
@@ -31,7 +32,7 @@ class Documents(Protocol):
 
 
 class TokenSource(Protocol):
-    """Gives the documents of windows as tokens."""
+    """Gives the documents of the windows of a part as tokens."""
 
     def opened(self, window: Window) -> Documents:
         """Read *window*."""
@@ -39,13 +40,15 @@ class TokenSource(Protocol):
 
 @dataclass(frozen=True)
 class TextSource:
-    """Encodes the texts of *corpus*."""
+    """Encodes the texts of *corpus* that *selection* takes."""
 
     corpus: Corpus
     encoder: Encoder
+    selection: Selection | None = None
 
     def opened(self, window: Window) -> Documents:
-        return _Texts(self.corpus.texts(window), self.encoder)
+        texts = self.corpus.column(window, self.corpus.text_column)
+        return _Texts(with_content(texts, window, self.selection), self.encoder)
 
 
 @dataclass(frozen=True)
