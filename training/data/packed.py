@@ -21,6 +21,7 @@ from corpusmill.training.data.mixture import Part, Shares
 from corpusmill.training.data.order import WINDOWS_PER_LANE, Cursor, Position
 from corpusmill.training.data.packing import Tokens
 from corpusmill.training.data.part_reader import Packing, PartReader
+from corpusmill.training.data.provenance import Seen, documents_of
 from corpusmill.training.data.seeking import rows_of_parts
 from corpusmill.training.data.shards import Corpus, Place, open_corpus
 from corpusmill.training.data.sources import TextSource, TokenSource
@@ -176,6 +177,25 @@ class PackedDataset(IterableDataset[torch.Tensor]):
             turn += 1
             if streams:
                 yield rows
+
+    def next_documents(self) -> Iterator[tuple[int, int, list[Seen]]]:
+        """Yield lane, part and documents of the next row of each lane of this rank, in the order of lanes.
+
+        From a token cache, counts are read; from text, the windows of these rows are encoded. A lane that has ended is
+        left out.
+        """
+        for lane in self.rank_lanes:
+            shares: Shares | None = self.shares
+            ended: frozenset[int] = frozenset()
+            position = self._positions[lane]
+            while shares is not None:
+                part = shares.part(position.rows * self.lanes + lane) if len(self.parts) > 1 else 0
+                seen = documents_of(self._readers[part], lane, position.cursors[part])
+                if seen:
+                    yield lane, part, seen
+                    break
+                ended |= {part}
+                shares = self.shares.without(ended)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state as JSON data: the position of each of this rank's lanes."""

@@ -12,7 +12,7 @@ import numpy as np
 from corpusmill.schemas.errors import SourceError, UsageError
 from corpusmill.training.data.best_fit import best_fit, row_of
 from corpusmill.training.data.mixture import Part
-from corpusmill.training.data.order import Cursor, lane_windows, permutation
+from corpusmill.training.data.order import ROWS, Cursor, lane_windows, permutation
 from corpusmill.training.data.packing import Bulk, Tokens, pack
 from corpusmill.training.data.seeking import LaneCounts
 from corpusmill.training.data.shards import Window
@@ -21,8 +21,6 @@ from corpusmill.training.data.token_cache import CacheSource
 
 _FRUITLESS_EPOCHS: Final = 100
 """Number of epochs times lanes without a document after which a part is considered empty."""
-ROWS: Final = 1
-"""Part of the key of the order of rows in a window that are packed by best fit."""
 
 Packing = Literal["concatenate", "best_fit"]
 
@@ -73,22 +71,27 @@ class PartReader:
                 row = row_of(tokens, rows[int(order[number])], length=self.sequence_length + self.targets)
                 yield row, place._replace(row=number + 1, rows=taken)
 
-    def _opened(self, lane: int, cursor: Cursor) -> Iterator[tuple[Cursor, int, Documents]]:
-        """Yield the windows of *lane* from *cursor* on: the cursor of what is left, the number, the documents."""
-        window, row, fruitless = cursor.window, cursor.row, 0
+    def places(self, lane: int, cursor: Cursor) -> Iterator[tuple[Cursor, int]]:
+        """Yield the windows of *lane* from *cursor* on, by number, each with the cursor of what is left of it."""
+        row, token, window = cursor.row, cursor.token, cursor.window
         for epoch in itertools.count(cursor.epoch):
             if self.epochs is not None and epoch >= self.first_epoch + self.epochs:
                 return
             dealt = lane_windows(len(self.windows), lanes=self.lanes, lane=lane, seed=self.seed, epoch=epoch)
-            fruitless += 1
             for index in range(window, len(dealt)):
-                documents = self.source.opened(self.windows[int(dealt[index])])
-                fruitless = 0 if len(documents) else fruitless
-                yield Cursor(epoch, index, row, 0, cursor.rows), int(dealt[index]), documents
-                row = 0
+                yield Cursor(epoch, index, row, token, cursor.rows), int(dealt[index])
+                row = token = 0
             window = 0
-            if fruitless > _FRUITLESS_EPOCHS * self.lanes:
+
+    def _opened(self, lane: int, cursor: Cursor) -> Iterator[tuple[Cursor, int, Documents]]:
+        """Yield the windows of `places` with their documents; a part without any is an error."""
+        last = cursor.epoch
+        for place, window in self.places(lane, cursor):
+            documents = self.source.opened(self.windows[window])
+            last = place.epoch if len(documents) else last
+            if place.epoch - last > _FRUITLESS_EPOCHS * self.lanes:
                 raise SourceError(f"the split `{self.part.corpus.split}` of {self.part.corpus.path} has no text")
+            yield place, window, documents
 
     def _shuffled(self, place: Cursor, window: int, documents: Documents) -> Iterator[Bulk]:
         """Yield *documents* of the window *window* from *place* on."""

@@ -50,6 +50,14 @@ kept_row_group = functools.lru_cache(maxsize=_OPEN_ROW_GROUPS)(row_group)
 """As `row_group`, for row groups that are read repeatedly in sequence."""
 
 
+@functools.lru_cache(maxsize=_KEPT_FOOTERS)
+def column_names(file: StoredFile) -> list[str]:
+    """Return the names of the columns of *file*."""
+    with reading(file) as opened:
+        names: list[str] = opened.schema_arrow.names
+        return names
+
+
 def missing(file: StoredFile) -> DamagedFileError:
     """Return the error for a missing *file*."""
     hint = "run the recipe again, or copy the folder whole"

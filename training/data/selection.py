@@ -37,6 +37,17 @@ class Selection:
         return kept
 
 
+def rows_with_content(
+    column: pa.ChunkedArray | pa.Array, window: Window, selection: Selection | None
+) -> npt.NDArray[np.int64]:
+    """Return the rows of the file, in order, that `with_content` keeps of *column*."""
+    valid = column.is_valid()
+    kept = (valid.combine_chunks() if isinstance(valid, pa.ChunkedArray) else valid).to_numpy(zero_copy_only=False)
+    if selection is not None:
+        kept = kept & selection.kept(window)
+    return window.first + np.flatnonzero(kept)
+
+
 def with_content(column: pa.ChunkedArray | pa.Array, window: Window, selection: Selection | None) -> pa.Array:
     """Return the values of *column*, a column of *window*, that are not null and that *selection* takes."""
     if selection is not None:

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from corpusmill.schemas.errors import DamagedFileError, SourceError, UsageError
 from corpusmill.schemas.storage import Store, StoredFile, is_url, open_store
-from corpusmill.training.data.reading import kept_row_group, missing, reading, row_group
+from corpusmill.training.data.reading import column_names, kept_row_group, missing, reading, row_group
 
 _MANIFEST: Final = "manifest.json"
 _REPORT: Final = "report.html"
@@ -138,6 +138,10 @@ class Corpus:
         """Return the column *name* of *window*."""
         read = row_group if window.is_whole else kept_row_group
         return window.taken(read(window.file, window.row_group, name))
+
+    def columns(self, file: StoredFile) -> list[str]:
+        """Return the names of the columns of *file*."""
+        return column_names(file)
 
     def batches(self, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
         """Yield *columns* of all rows in file order. Columns that a file does not have are omitted."""

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from corpusmill.schemas.errors import DamagedFileError, SourceError, UsageError
 from corpusmill.schemas.storage import Store, StoredFile, open_store
-from corpusmill.training.data.selection import Selection, with_content
+from corpusmill.training.data.selection import Selection, rows_with_content, with_content
 from corpusmill.training.data.shards import Corpus, Place, Shard, Window
 from corpusmill.training.data.sources import Documents, Encoded
 
@@ -191,6 +191,10 @@ class CacheSource:
     def lengths(self, window: Window) -> npt.NDArray[np.int64]:
         """Return the number of tokens of each document of *window*; shape (documents,)."""
         return self._cached(window).lengths()
+
+    def rows(self, window: Window) -> npt.NDArray[np.int64]:
+        """Return the row of the file of each document of *window*; shape (documents,)."""
+        return rows_with_content(self.cache.tokens(window), window, self.selection)
 
     def window_tokens(self, windows: tuple[Window, ...]) -> npt.NDArray[np.int64]:
         """Return the number of tokens of each of *windows*; shape (windows,)."""
