@@ -26,6 +26,8 @@ PREAMBLE = r"""% hidden: a remark
 \newif\ifdraft
 \title{On \emph{na\"{\i}ve} sets\thanks{hidden grant}}
 \author{hidden name\\ hidden institute \and hidden other}
+\author{hidden name}\authornotemark[1]
+\email{hidden@example.org}
 \date{hidden date}
 """
 CASES = {
