@@ -26,11 +26,10 @@ PREAMBLE = r"""% hidden: a remark
 \newif\ifdraft
 \title{On \emph{na\"{\i}ve} sets\thanks{hidden grant}}
 \author{hidden name\\ hidden institute \and hidden other}
-\author{hidden name}\authornotemark[1]
-\email{hidden@example.org}
 \date{hidden date}
 """
 CASES = {
+    "authors": (r"One. \author{hidden}\authornotemark[1] \email{hidden@example.org} Two.", "One. Two."),
     "accents": (
         r"G\"odel \v{C}ech \'{e}tale Erd\H{o}s \c{c}a \AA ngstr\"om \o re \ss{} \L{}odz ^^e9",
         "Gödel Čech étale Erdős ça Ångström øre ß Łodz é",
