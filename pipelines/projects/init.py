@@ -100,7 +100,7 @@ def _template(name: str) -> dict[str, str]:
     names = ["recipe.yaml", "README.md"]
     for folder in _SAMPLES:
         if (root / folder).is_dir():
-            names += sorted(f"{folder}/{entry.name}" for entry in (root / folder).iterdir())
+            names += sorted(f"{folder}/{entry.name}" for entry in (root / folder).iterdir() if entry.is_file())
     return {name: (root / name).read_text(encoding="utf-8") for name in names}
 
 
@@ -201,7 +201,7 @@ def _paths(start: Path, group: Sequence[Finding], findings: Sequence[Finding], *
     others = {path for finding in findings for path in finding.files} - own
     if any(path.name.endswith(ending) for path in others for ending in endings):
         return [_path(path, folder) for path in sorted(own)]
-    stars = [f"{'*' if ending.startswith('.') else ''}{ending}" for ending in endings]
+    stars = [ending if all(path.name == ending for path in own) else f"*{ending}" for ending in endings]
     if not folder.resolve().is_relative_to(start.resolve()):
         return [f"{_path(start, folder)}/**/{star}" for star in stars]
     return [f"{top}{star}" for top in _tops(start, own, folder) for star in stars if _catches(f"{top}{star}", folder)]

@@ -6,6 +6,7 @@ Reads only the beginning of each file. The formats and their suffixes come from 
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import json
 import lzma
@@ -49,6 +50,11 @@ ID_FIELDS: Final = (
 ADDRESS_FIELDS: Final = ("url", "uri", "link", "permalink", "path", "file", "filename")
 _ARRAY: Final = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\{\s*"[^"\\]*"\s*:\s*)?\[\s*\{')
 _TABLE: Final = re.compile(r"\.(xlsx?|ods|orc|avro)(\.[a-z0-9]+)?$")
+_ARCHIVE: Final = re.compile(r"\.(zip|tgz|tar(\.[a-z0-9]+)?)$")
+_CATALOG: Final = re.compile(r"metadata\.yaml|pg\d+\.rdf|pg_catalog\.csv")
+"""What the format `gutenberg` reads beside a book."""
+_SITEMAP: Final = re.compile(rb"<(?:urlset|sitemapindex)\b")
+_WAT: Final = re.compile(r"\.wat(\.gz)?$")
 _BLANKS: Final = re.compile(r"\s*")
 _SEPARATOR: Final = re.compile(r"\s*,\s*")
 _GIT: Final = "git"
@@ -180,7 +186,8 @@ class _Formats:
         """Return the format of the file at *path*, and the suffix by which such files are found.
 
         Of several formats with the suffix, one that recognizes the beginning of the file comes first. If none has the
-        suffix, or it is that of XML or archives, any format may recognize it.
+        suffix, or it is that of XML or archives, any format may recognize it; if the suffix is that of texts or JSON,
+        a format of marked-up data or of mail may.
         """
         name = path.name.lower()
         ends = [(suffix, kind) for kind in self._loaders for suffix in self._loaders[kind].suffixes]
@@ -192,10 +199,10 @@ class _Formats:
         head = _head(path)
         ending = candidates[0][0] if candidates else path.suffix.lower() or path.name
         others = [(ending, kind) for kind in self._loaders if kind not in GENERAL]
-        for group in (
-            candidates,
-            others if all(kind in GENERAL for _, kind in candidates) or _is_shared(ending) else [],
-        ):
+        if candidates and not _is_shared(ending):
+            is_general = any(kind in GENERAL for _, kind in candidates)
+            others = [each for each in others if is_general and (head.lstrip()[:1] in _MARKS or each[1] in _LINES)]
+        for group in (candidates, others):
             for suffix, kind in group:
                 if kind not in GENERAL and self._recognizes(kind, head):
                     return kind, suffix
@@ -217,24 +224,32 @@ class _Formats:
         return rows
 
 
+_MARKS: Final = (b"<", b"{")
+"""First characters of XML and JSON."""
+_LINES: Final = frozenset(("hl7", "mbox"))
+"""Formats of text with a first line of their own; archives of mailing lists are often named ``.txt``."""
+
+
 def _is_shared(suffix: str) -> bool:
     """Return whether *suffix* says nothing about the format: that of XML, or of archives."""
     return suffix.lower().startswith(".xml") or suffix.lower() in {".gz", ".tar", ".tgz"}
 
 
 def _head(path: Path) -> bytes:
-    """Return the first bytes of the file at *path*, decompressed; empty if it is damaged."""
+    """Return the first bytes of the file at *path*, decompressed and in UTF-8; empty if it is damaged."""
     try:
-        return _beginning(path, HEAD_BYTES)
+        head = _beginning(path, HEAD_BYTES)
+        is_wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return head.decode("utf-16", errors="replace").encode("utf-8", errors="replace") if is_wide else head
     except (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError):
         return b""
 
 
 def _kind(path: Path, formats: _Formats, ids: _Ids) -> tuple[str | None, str, Records | None, str | None]:
     """Return the format, suffix, fields and note of the file at *path*."""
-    found = formats.of(path)
+    found = None if _CATALOG.fullmatch(path.name) else formats.of(path)
     if found is None:
-        return None, path.suffix.lower() or path.name, None, _note_on_unknown(path.name.lower())
+        return None, path.suffix.lower() or path.name, None, _note_on_unknown(path.name.lower(), _head(path))
     name, suffix = found
     try:
         rows = None if name in _TEXTS else formats.sample(name, path)
@@ -263,13 +278,21 @@ def _kind(path: Path, formats: _Formats, ids: _Ids) -> tuple[str | None, str, Re
     return name, suffix, records, None
 
 
-def _note_on_unknown(name: str) -> str:
-    """Return why a file with this *name*, in lower case, is left out.
+def _note_on_unknown(name: str, head: bytes = b"") -> str:
+    """Return why a file with this *name*, in lower case, and these first bytes is left out.
 
     >>> _note_on_unknown("a.jpg"), _note_on_unknown("a.orc.gz")
     ('no loader reads this format', 'no loader reads this format; convert it to JSON Lines or Parquet')
     """
+    if _CATALOG.fullmatch(name):
+        return "a catalog of Project Gutenberg, which is read with the books beside it"
+    if _SITEMAP.search(head):
+        return "a sitemap; crawl its pages with `crawl: {sitemaps: [ADDRESS]}`"
+    if _WAT.search(name):
+        return "descriptions of pages, without their text"
     note = "no loader reads this format"
+    if _ARCHIVE.search(name):
+        return f"{note}; name the files in the archive, for example `path: {name}!/**/*.txt`"
     return f"{note}; convert it to JSON Lines or Parquet" if _TABLE.search(name) else note
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import io
+import py_compile
 import subprocess
 import zipfile
 from pathlib import Path
@@ -18,6 +20,7 @@ from corpusmill.pipelines.recipes.reading import load_recipe
 from corpusmill.schemas.recipe import LoadSource
 from tests.pipelines.projects.test_init import FORMATS
 
+TEMPLATE = Path(__file__).resolve().parents[3] / "pipelines/projects/templates/code/repository"
 DOCUMENTS = {"wikipedia": 2, "news": 2, "papers": 1, "medical": 2, "books": 1, "forum": 2, "code": 2}
 """The least number of documents in the sample of each template."""
 
@@ -102,6 +105,7 @@ def zipped(*members: tuple[str, bytes]) -> bytes:
         ("notebook", b'{"cells": [{"cell_type": "code"'),
         ("arxiv", b"% a paper\n\\documentclass{article}"),
         ("pdf", b"%PDF-1.7\n"),
+        ("wet", b"WARC/1.0\r\nWARC-Type: warcinfo\r\n\r\n\r\n\r\nWARC/1.0\r\nWARC-Type: conversion\r\n"),
         ("reddit", b'{"id":"a","subreddit":"x","body":"b"}'),
         ("epub", zipped(("mimetype", b"application/epub+zip"))),
         ("odt", zipped(("mimetype", b"application/vnd.oasis.opendocument.text"))),
@@ -113,3 +117,58 @@ def test_each_format_is_recognized_by_its_beginning_only(name: str, head: bytes)
     from corpusmill.pipelines.projects.beginnings import _PATTERNS
 
     assert [each for each in _PATTERNS if begins_as(each, head)] == [name]
+
+
+def test_a_template_with_compiled_code_is_written(tmp_path: Path) -> None:
+    """pip compiles every file ending in .py that a wheel has, also those of templates."""
+    (source,) = TEMPLATE.glob("*.py")
+    py_compile.compile(str(source))
+
+    written = init(tmp_path / "project", template="code", loaders=LOADERS).written
+
+    assert not [path for path in written if "__pycache__" in str(path)]
+
+
+FEED = '{"version": "https://jsonfeed.org/version/1.1", "items": [{"id": "1", "content_text": "Rain."}]}'
+WET = "WARC/1.0\r\nWARC-Type: conversion\r\nContent-Length: 4\r\n\r\nRain\r\n\r\n"
+MAIL = "From ann at example.org Thu Jan  1 00:00:00 2004\nSubject: x\n\nRain.\n"
+WIKI = "<mediawiki><page><title>Weir</title></page></mediawiki>"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "form", "note"),
+    [
+        ("feed.json", FEED.encode(), "feed", None),
+        ("a.warc.wet", WET.encode(), "wet", None),
+        ("2004-January.txt", MAIL.encode(), "mbox", None),
+        ("notes.txt", b"The element <rss> begins a feed, and MSH| a message.", "text", None),
+        ("wiki.xml.bz2", bz2.compress(WIKI.encode("utf-16")), "wikipedia", None),
+        ("metadata.yaml", b"title: The Project Gutenberg eBook", None, "a catalog of Project Gutenberg"),
+        ("pg972.rdf", b'<rdf:RDF xmlns:x="http://purl.org/rss/1.0/">', None, "a catalog of Project Gutenberg"),
+        ("sitemap.xml", b"<urlset><url><loc>http://example.org/</loc></url></urlset>", None, "a sitemap; crawl"),
+        ("a.warc.wat.gz", b"", None, "descriptions of pages"),
+        ("b.zip", zipped(("a.jpg", b"x")), None, "name the files in the archive"),
+    ],
+)
+def test_a_file_whose_name_does_not_say_enough(
+    tmp_path: Path, name: str, data: bytes, form: str | None, note: str | None
+) -> None:
+    """Names such as `.txt`, `.json` and `.xml` are those of many formats, and some files belong to others."""
+    (tmp_path / name).write_bytes(data)
+
+    (finding,) = look(tmp_path, loaders=LOADERS)
+
+    assert finding.format == form
+    assert (finding.note or "")[: len(note or "")] == (note or "")
+
+
+def test_a_file_of_posts_with_the_site_before_its_name_is_found_again(tmp_path: Path) -> None:
+    """The pattern in the recipe must match the file for which it was written."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "tea.stackexchange.com-Posts.xml").write_text("<posts> <row Id='1' Body='Rain' /></posts>")
+
+    recipe = init(tmp_path / "project", source=tmp_path / "data", loaders=LOADERS).recipe
+
+    (source,) = load_recipe(recipe, loaders=LOADERS).recipe.sources
+    assert isinstance(source, LoadSource)
+    assert len(load(source, tmp_path / "raw", base=recipe.parent).files) == 1
