@@ -147,7 +147,7 @@ WIKI = "<mediawiki><page><title>Weir</title></page></mediawiki>"
         ("pg972.rdf", b'<rdf:RDF xmlns:x="http://purl.org/rss/1.0/">', None, "a catalog of Project Gutenberg"),
         ("sitemap.xml", b"<urlset><url><loc>http://example.org/</loc></url></urlset>", None, "a sitemap; crawl"),
         ("a.warc.wat.gz", b"", None, "descriptions of pages"),
-        ("b.zip", zipped(("a.jpg", b"x")), None, "name the files in the archive"),
+        ("b.zip", zipped(("a.jpg", b"x")), None, "no loader reads this format; name the files in the archive"),
     ],
 )
 def test_a_file_whose_name_does_not_say_enough(
