@@ -84,10 +84,10 @@ def sources(manifest: VersionManifest, tables: Tables) -> list[dict[str, Any]]:
 def _not_documents(counts: Mapping[str, int]) -> dict[str, int]:
     """Return the number of records that are not documents, such as redirects, by kind: the most frequent first.
 
-    >>> _not_documents({"ids.given": 9, "records.index": 1, "records.redirect": 4})
+    >>> _not_documents({"ids.given": 9, "records.index": 1, "records.redirect": 4, "records.deletions": 0})
     {'redirect': 4, 'index': 1}
     """
-    kinds = {name.removeprefix(_RECORDS): number for name, number in counts.items() if name.startswith(_RECORDS)}
+    kinds = {name.removeprefix(_RECORDS): n for name, n in counts.items() if name.startswith(_RECORDS) and n}
     return dict(sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0])))
 
 

@@ -229,7 +229,7 @@ def _rejections(figures: dict[str, Any]) -> Iterator[Finding]:
 def _not_documents(figures: dict[str, Any]) -> Iterator[Finding]:
     for source in figures["sources"]:
         kinds = source["not_documents"]
-        if kinds:
+        if kinds and source["kind"] != "crawl":  # a crawl archives its requests
             parts = [f"{count(number)} `{kind}`" for kind, number in [*kinds.items()][:_KINDS]]
             others = sum([*kinds.values()][_KINDS:])
             parts += [f"{count(others)} of other kinds"] if others else []
