@@ -151,6 +151,7 @@ def describe(finding: Finding) -> str:
     size = next((f"{finding.size / unit:.1f} {name}" for unit, name in _UNITS if finding.size >= unit), "")
     size = size or f"{finding.size} B"
     about = finding.format or f"left out, {finding.note}"
+    about += f" in `{finding.inside}`" if finding.inside else ""
     if finding.records is not None:
         id_field = finding.records.id_field
         named = f"named by `{id_field}`" if id_field else "named by their hash"
@@ -183,7 +184,7 @@ def _sources(findings: Iterable[Finding]) -> list[list[Finding]]:
     """Group findings that one source can read: the same format and fields."""
     groups: dict[tuple[Any, ...], list[Finding]] = {}
     for finding in findings:
-        groups.setdefault((finding.format, finding.records), []).append(finding)
+        groups.setdefault((finding.format, finding.records, finding.inside), []).append(finding)
     return list(groups.values())
 
 
@@ -194,6 +195,8 @@ def _distinct(name: str, taken: dict[str, int]) -> str:
 
 def _paths(start: Path, group: Sequence[Finding], findings: Sequence[Finding], *, folder: Path) -> list[str]:
     """Return the paths of *group*: patterns by suffix, or single files if a pattern matches files of other groups."""
+    if group[0].inside is not None:
+        return [f"{_path(path, folder)}!/{group[0].inside}" for finding in group for path in finding.files]
     if start.is_file() or any(start in finding.files for finding in group):  # a repository is one finding
         return [_path(start, folder)]
     own = {path for finding in group for path in finding.files}

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import bz2
 import codecs
+import glob
 import gzip
 import json
 import lzma
 import os
 import re
+import tarfile
+import tempfile
+import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,6 +29,7 @@ import zstandard
 
 from corpusmill.pipelines.engines.base import resolve
 from corpusmill.pipelines.projects.beginnings import GENERAL, begins_as
+from corpusmill.pipelines.projects.members import ending_of, samples_of
 from corpusmill.schemas.errors import CorpusmillError
 
 SAMPLE_BYTES: Final = 4_000_000
@@ -55,6 +60,9 @@ _CATALOG: Final = re.compile(r"metadata\.yaml|pg\d+\.rdf|pg_catalog\.csv")
 """What the format `gutenberg` reads beside a book."""
 _SITEMAP: Final = re.compile(rb"<(?:urlset|sitemapindex)\b")
 _WAT: Final = re.compile(r"\.wat(\.gz)?$")
+_UNREADABLE: Final = (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
+_MAX_WINDOW: Final = 1 << 31
+"""The window of Reddit's monthly files."""
 _BLANKS: Final = re.compile(r"\s*")
 _SEPARATOR: Final = re.compile(r"\s*,\s*")
 _GIT: Final = "git"
@@ -86,6 +94,7 @@ class Finding:
         size: Total size in bytes.
         records: Fields, for formats with records.
         note: The reason why they cannot be read.
+        inside: If *files* are archives, the pattern of the members with this format.
     """
 
     format: str | None
@@ -94,6 +103,11 @@ class Finding:
     size: int
     records: Records | None = None
     note: str | None = None
+    inside: str | None = None
+
+
+_Kind: TypeAlias = tuple[str | None, str, Records | None, str | None, str | None]
+"""Format, suffix, fields, note and pattern of members, as in `Finding`."""
 
 
 def look(start: Path, *, loaders: Mapping[str, str]) -> list[Finding]:
@@ -111,15 +125,40 @@ def look(start: Path, *, loaders: Mapping[str, str]) -> list[Finding]:
     groups: dict[tuple[Any, ...], list[Path]] = {}
     ids = _Ids()
     for path in _files(start):
-        groups.setdefault(_kind(path, formats, ids), []).append(path)
+        for kind in _inside(path, formats) or [(*_kind(path, formats, ids), None)]:
+            groups.setdefault(kind, []).append(path)
     findings = [
-        Finding(name, suffix, tuple(paths), sum(path.stat().st_size for path in paths), ids.judged(name, records), note)
-        for (name, suffix, records, note), paths in groups.items()
+        Finding(name, suffix, tuple(paths), _size(paths), ids.judged(name, records), note, inside)
+        for (name, suffix, records, note, inside), paths in groups.items()
     ]
     readable = sum(len(finding.files) for finding in findings if finding.format)
     if repository and 2 * readable < sum(len(finding.files) for finding in findings):
         return repository
     return sorted(findings, key=lambda finding: (finding.format is None, -len(finding.files), finding.suffix))
+
+
+def _size(paths: Sequence[Path]) -> int:
+    return sum(path.stat().st_size for path in paths)
+
+
+def _inside(path: Path, formats: _Formats) -> list[_Kind]:
+    """Return the kinds of members of the archive at *path* that can be read; nothing if it is none, or is a format."""
+    if not _ARCHIVE.search(path.name.lower()) or formats.of(path) is not None:
+        return []
+    try:
+        samples = samples_of(path)
+    except (*_UNREADABLE, zipfile.BadZipFile, tarfile.TarError):
+        return []
+    kinds: list[_Kind] = []
+    with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
+        for ending, (name, data) in samples.items():
+            member = Path(folder, name)
+            member.write_bytes(data)
+            format_, _, records, _ = _kind(member, formats, _Ids())
+            if format_ is not None:
+                pattern = f"**/{'' if ending == name else '*'}{glob.escape(ending)}"
+                kinds.append((format_, ending_of(path.name).lower(), records, None, pattern))
+    return kinds
 
 
 def _is_repository(start: Path) -> bool:
@@ -232,7 +271,7 @@ _LINES: Final = frozenset(("hl7", "mbox"))
 
 def _is_shared(suffix: str) -> bool:
     """Return whether *suffix* says nothing about the format: that of XML, or of archives."""
-    return suffix.lower().startswith(".xml") or suffix.lower() in {".gz", ".tar", ".tgz"}
+    return suffix.lower().startswith(".xml") or suffix.lower() in {".gz", ".tar", ".tgz", ".zst"}
 
 
 def _head(path: Path) -> bytes:
@@ -241,7 +280,7 @@ def _head(path: Path) -> bytes:
         head = _beginning(path, HEAD_BYTES)
         is_wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return head.decode("utf-16", errors="replace").encode("utf-8", errors="replace") if is_wide else head
-    except (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError):
+    except _UNREADABLE:
         return b""
 
 
@@ -253,16 +292,7 @@ def _kind(path: Path, formats: _Formats, ids: _Ids) -> tuple[str | None, str, Re
     name, suffix = found
     try:
         rows = None if name in _TEXTS else formats.sample(name, path)
-    except (
-        CorpusmillError,
-        OSError,
-        ValueError,
-        EOFError,
-        zlib.error,
-        lzma.LZMAError,
-        zstandard.ZstdError,
-        pa.ArrowException,
-    ) as error:
+    except (CorpusmillError, pa.ArrowException, *_UNREADABLE) as error:
         return (
             None,
             suffix,
@@ -407,7 +437,11 @@ def _beginning(path: Path, size: int = SAMPLE_BYTES) -> bytes:
         if magic == b"\xfd7zXZ\x00":
             return lzma.open(stream).read(size)
         if magic[:4] == b"\x28\xb5\x2f\xfd":
-            return zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True).read(size)
+            return (
+                zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
+                .stream_reader(stream, read_across_frames=True)
+                .read(size)
+            )
         return stream.read(size)
 
 

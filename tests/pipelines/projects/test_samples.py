@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import bz2
+import gzip
 import io
 import py_compile
 import subprocess
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from corpusmill.crawlers.load import load, loader_of
 from corpusmill.crawlers.registry import LOADERS
@@ -129,6 +132,13 @@ def test_a_template_with_compiled_code_is_written(tmp_path: Path) -> None:
     assert not [path for path in written if "__pycache__" in str(path)]
 
 
+def packed(data: bytes) -> bytes:
+    """Compress *data* with the window of the dumps of Reddit."""
+    parameters = zstandard.ZstdCompressionParameters.from_level(3, window_log=31)
+    compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    return compressor.compress(data) + compressor.flush()
+
+
 FEED = '{"version": "https://jsonfeed.org/version/1.1", "items": [{"id": "1", "content_text": "Rain."}]}'
 WET = "WARC/1.0\r\nWARC-Type: conversion\r\nContent-Length: 4\r\n\r\nRain\r\n\r\n"
 MAIL = "From ann at example.org Thu Jan  1 00:00:00 2004\nSubject: x\n\nRain.\n"
@@ -147,6 +157,7 @@ WIKI = "<mediawiki><page><title>Weir</title></page></mediawiki>"
         ("pg972.rdf", b'<rdf:RDF xmlns:x="http://purl.org/rss/1.0/">', None, "a catalog of Project Gutenberg"),
         ("sitemap.xml", b"<urlset><url><loc>http://example.org/</loc></url></urlset>", None, "a sitemap; crawl"),
         ("a.warc.wat.gz", b"", None, "descriptions of pages"),
+        ("RC_2010-01.zst", packed(b'{"id":"a","subreddit":"x","body":"b"}\n'), "reddit", None),
         ("b.zip", zipped(("a.jpg", b"x")), None, "no loader reads this format; name the files in the archive"),
     ],
 )
@@ -172,3 +183,45 @@ def test_a_file_of_posts_with_the_site_before_its_name_is_found_again(tmp_path: 
     (source,) = load_recipe(recipe, loaders=LOADERS).recipe.sources
     assert isinstance(source, LoadSource)
     assert len(load(source, tmp_path / "raw", base=recipe.parent).files) == 1
+
+
+def test_files_in_archives_are_recognized(tmp_path: Path) -> None:
+    """Each kind of member becomes a source, whose pattern leads into the archive."""
+    data = tmp_path / "data"
+    data.mkdir()
+    rows = b"id,title,body\n1,Rain,It rained on the mill.\n2,Sun,The sun shone on the weir.\n"
+    (data / "a.zip").write_bytes(
+        zipped(("a/x.txt", b"Rain."), ("a/y.txt", b"Sun."), ("M/._x.txt", b"x"), ("b/t.csv.gz", gzip.compress(rows)))
+    )
+    for name, mode in (("b.tar.bz2", "w:bz2"), ("c.tar.zst", "w")):
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode=mode) as archive:
+            member = tarfile.TarInfo("deep/feed.json")
+            member.size = len(FEED)
+            archive.addfile(member, io.BytesIO(FEED.encode()))
+        (data / name).write_bytes(packed(buffer.getvalue()) if name.endswith(".zst") else buffer.getvalue())
+
+    started = init(tmp_path / "project", source=data, loaders=LOADERS)
+
+    sources = load_recipe(started.recipe, loaders=LOADERS).recipe.sources
+    found = {
+        (source.format, source.text_field): load(source, tmp_path / source.name, base=started.recipe.parent).files
+        for source in sources
+        if isinstance(source, LoadSource)
+    }
+    assert {key: len(files) for key, files in found.items()} == {
+        ("text", None): 2,
+        ("csv", "body"): 1,
+        ("feed", None): 2,
+    }
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tgz", "a.tar.zst"])
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04 cut", b"\x1f\x8b cut", b"no archive"])
+def test_damaged_archives_are_left_out(tmp_path: Path, name: str, data: bytes) -> None:
+    """A folder with one still gets a recipe for the rest."""
+    (tmp_path / name).write_bytes(data)
+
+    (finding,) = look(tmp_path, loaders=LOADERS)
+
+    assert finding.format is None
