@@ -8,9 +8,11 @@ from typing import Final
 
 from corpusmill.pipelines.engines.base import resolve
 from corpusmill.pipelines.planning.scans import SourceInput
+from corpusmill.pipelines.projects.beginnings import begins_as
 from corpusmill.schemas.errors import CorpusmillError
 
-_HEAD_BYTES: Final = 512
+_HEAD_BYTES: Final = 4_096
+_ARCHIVE: Final = re.compile(r"\.(?:zip|tgz|tar(?:\.[a-z0-9]+)?)$", re.IGNORECASE)
 _BEGINNINGS: Final = (
     ("parquet", re.compile(rb"PAR1"), "PAR1"),
     ("warc", re.compile(rb"WARC/"), "WARC/"),
@@ -41,11 +43,16 @@ def _hint(source: SourceInput, loaders: Mapping[str, str]) -> str | None:
     names = [name for end, name in fitting if end == suffix]
     if names and own not in names:
         return f"the files of `{source.name}` end in {suffix}: `format: {names[0]}`?"
+    if _ARCHIVE.search(file.name) and own not in names:
+        return f"{file.name} is an archive: name the files in it, for example `path: {file.name}!/**/*`"
     store, key = file.stored(source.raw)
     try:
         head = store.read_range(key, 0, min(_HEAD_BYTES, file.size))
     except (OSError, CorpusmillError):
         return None
+    kinds = [name for name in loaders if begins_as(name, head)]
+    if kinds and own not in kinds:
+        return f"{file.name} begins as `format: {kinds[0]}` does"
     for name, beginning, shown in _BEGINNINGS:
         if (match := beginning.match(head)) is not None and name != own and name in loaders:
             text = shown or match[0].decode(errors="replace").strip() + ">"

@@ -11,6 +11,9 @@ import pytest
 from corpusmill.schemas.errors import ChecksFailedError
 from tests.test_promises import run_once
 
+JATS = b'<article article-type="research-article"><body><p>Rain.</p></body></article>'
+INSIDE = "name the files in it, for example `path: a.zip!/**/*`"
+
 
 def parquet() -> bytes:
     sink = pa.BufferOutputStream()
@@ -26,6 +29,8 @@ def parquet() -> bytes:
         ("jsonl", "a.dat", b"<html>\n<p>A page", "a.dat begins with `<html>`: `format: html`?"),
         ("parquet", "a.dat", b'{"text": "a text"}\n', "a.dat begins with `{`: `format: jsonl`?"),
         ("jsonl", "a.dat", parquet(), "a.dat begins with `PAR1`: `format: parquet`?"),
+        ("medline", "a.xml", JATS, "a.xml begins as `format: jats` does"),
+        ("text", "a.zip", b"PK\x03\x04\0\0", f"a.zip is an archive: {INSIDE}"),
         ("jsonl", "a.jsonl", b"a text\n", None),
         ("jsonl", "a.dat", b"", None),
     ],
