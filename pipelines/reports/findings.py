@@ -52,7 +52,7 @@ def findings(figures: dict[str, Any]) -> list[Finding]:
         *_licenses(figures),
         *_personal_data(figures),
         *_rejections(figures),
-        *_not_documents(figures),
+        *not_documents(figures),
         *_duplicates(figures),
         *_balance(figures),
         *_cost(figures),
@@ -226,7 +226,8 @@ def _rejections(figures: dict[str, Any]) -> Iterator[Finding]:
         yield _finding("info", "top_rule", "rules", text)
 
 
-def _not_documents(figures: dict[str, Any]) -> Iterator[Finding]:
+def not_documents(figures: dict[str, Any]) -> Iterator[Finding]:
+    """Yield the number of records of each loaded source that are not documents, by kind."""
     for source in figures["sources"]:
         kinds = source["not_documents"]
         if kinds and source["kind"] != "crawl":  # a crawl archives its requests

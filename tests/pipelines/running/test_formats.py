@@ -61,3 +61,15 @@ def test_other_causes_keep_their_hint(tmp_path: Path) -> None:
         run_once(recipe, tmp_path / "corpus")
 
     assert str(caught.value.hint).startswith("name the field that holds the text")
+
+
+def test_a_format_without_a_text_field_has_no_hint_about_one(tmp_path: Path) -> None:
+    """Entries of a feed that are only headlines have no text, and no field of the recipe changes that."""
+    (tmp_path / "a.xml").write_text("<rss version='2.0'><channel><item><title>Rain</title></item></channel></rss>")
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("dataset: d\nsources:\n  - load: {name: x, format: feed, path: a.xml}\nstages: [normalize]\n")
+
+    with pytest.raises(ChecksFailedError, match="no_text") as caught:
+        run_once(recipe, tmp_path / "corpus")
+
+    assert str(caught.value.hint).startswith("change the recipe")
