@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import py_compile
+import shutil
 import subprocess
 import tarfile
 import zipfile
@@ -20,8 +21,10 @@ from corpusmill.pipelines.projects.beginnings import begins_as
 from corpusmill.pipelines.projects.init import init
 from corpusmill.pipelines.projects.sniff import look
 from corpusmill.pipelines.recipes.reading import load_recipe
+from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.recipe import LoadSource
 from tests.pipelines.projects.test_init import FORMATS
+from tests.test_promises import run_once
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "pipelines/projects/templates/code/repository"
 DOCUMENTS = {"wikipedia": 2, "news": 2, "papers": 1, "medical": 2, "books": 1, "forum": 2, "code": 2}
@@ -48,6 +51,26 @@ def test_the_sample_of_a_template_has_documents(tmp_path: Path, template: str) -
         for rule in batch["rule"].to_pylist()
     ]
     assert rules.count(None) >= DOCUMENTS[template]
+
+
+@pytest.mark.parametrize("template", FORMATS)
+def test_a_template_runs_on_its_sample_and_then_on_other_data(tmp_path: Path, template: str) -> None:
+    """For the real data, a user changes `path` in the recipe that has run, and nothing else."""
+    recipe = init(tmp_path / "project", template=template, loaders=LOADERS).recipe
+    (source,) = load_recipe(recipe, loaders=LOADERS).recipe.sources
+    assert isinstance(source, LoadSource)
+    _, first = run_once(recipe, tmp_path / "corpus")
+    shutil.copytree(recipe.parent / str(source.path).partition("/")[0], tmp_path / "real")
+
+    real = tmp_path / "real" / str(source.path).partition("/")[2]
+    recipe.write_text(recipe.read_text().replace(f"path: {source.path}", f"path: {real}"))
+    _, second = run_once(recipe, tmp_path / "corpus")
+
+    assert first.counts.published >= DOCUMENTS[template]
+    assert (second.counts.published, second.counts.ledger) == (first.counts.published, 0)
+    registered = Workspace(tmp_path / "corpus").raw_manifest(source.name)
+    assert registered is not None
+    assert registered.definition["path"] == str(real)
 
 
 @pytest.mark.parametrize("template", [name for name in FORMATS if name != "code"])
