@@ -200,14 +200,29 @@ def _paths(start: Path, group: Sequence[Finding], findings: Sequence[Finding], *
     if start.is_file() or any(start in finding.files for finding in group):  # a repository is one finding
         return [_path(start, folder)]
     own = {path for finding in group for path in finding.files}
+    if any(path.is_dir() for path in own):
+        return [_path(path, folder) for path in sorted(own)]
     endings = sorted({_ending(path, finding.suffix) for finding in group for path in finding.files})
     others = {path for finding in findings for path in finding.files} - own
     if any(path.name.endswith(ending) for path in others for ending in endings):
-        return [_path(path, folder) for path in sorted(own)]
+        return _paths_by_folder(own, others, endings, folder=folder)
     stars = [ending if all(path.name == ending for path in own) else f"*{ending}" for ending in endings]
     if not folder.resolve().is_relative_to(start.resolve()):
         return [f"{_path(start, folder)}/**/{star}" for star in stars]
     return [f"{top}{star}" for top in _tops(start, own, folder) for star in stars if _catches(f"{top}{star}", folder)]
+
+
+def _paths_by_folder(own: set[Path], others: set[Path], endings: Sequence[str], *, folder: Path) -> list[str]:
+    """Return a pattern for each folder and ending, or single files where it matches files of *others*, or one file."""
+    paths = []
+    for parent, ending in sorted({(path.parent, end) for path in own for end in endings if path.name.endswith(end)}):
+        inside = [path for path in own if path.parent == parent and path.name.endswith(ending)]
+        is_shared = any(path.parent == parent and path.name.endswith(ending) for path in others)
+        if is_shared or len(inside) == 1:
+            paths += [_path(path, folder) for path in sorted(inside)]
+        else:
+            paths.append(f"{_prefix(parent, folder)}*{glob.escape(ending)}")
+    return paths
 
 
 def _tops(start: Path, files: Iterable[Path], folder: Path) -> list[str]:

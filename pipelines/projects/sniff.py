@@ -138,7 +138,8 @@ def look(start: Path, *, loaders: Mapping[str, str]) -> list[Finding]:
 
 
 def _size(paths: Sequence[Path]) -> int:
-    return sum(path.stat().st_size for path in paths)
+    files = (file for path in paths for file in (path.rglob("*") if path.is_dir() else (path,)))
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _inside(path: Path, formats: _Formats) -> list[_Kind]:
@@ -166,15 +167,29 @@ def _is_repository(start: Path) -> bool:
     if start.is_file():
         with start.open("rb") as file:
             return file.read(len(_BUNDLE)) == _BUNDLE
-    is_bare = (start / "HEAD").is_file() and (start / "objects").is_dir()
-    return is_bare or (start / ".git").exists()
+    return _is_bare_repository(start) or (start / ".git").exists()
+
+
+def _is_bare_repository(folder: Path) -> bool:
+    return (folder / "HEAD").is_file() and (folder / "objects").is_dir()
+
+
+def _is_saved_dataset(folder: Path) -> bool:
+    """Return whether `datasets` wrote *folder* with `save_to_disk`."""
+    is_dataset = (folder / "state.json").is_file() and (folder / "dataset_info.json").is_file()
+    return is_dataset or (folder / "dataset_dict.json").is_file()
 
 
 def _files(start: Path) -> Iterator[Path]:
+    """Yield the files to look at, and the folders that are read as one."""
     if start.is_file():
         yield start
         return
     for folder, folders, names in os.walk(start):
+        if _is_bare_repository(Path(folder)) or _is_saved_dataset(Path(folder)):
+            folders.clear()
+            yield Path(folder)
+            continue
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and not _is_workspace(Path(folder, name))
         )
@@ -285,7 +300,13 @@ def _head(path: Path) -> bytes:
 
 
 def _kind(path: Path, formats: _Formats, ids: _Ids) -> tuple[str | None, str, Records | None, str | None]:
-    """Return the format, suffix, fields and note of the file at *path*."""
+    """Return the format, suffix, fields and note of the file at *path*, or of a folder that is read as one."""
+    if path.is_dir():
+        if _is_bare_repository(path):
+            return _GIT, ".git", None, None
+        shard = next(path.rglob("*.arrow"), None)
+        rows = None if shard is None else formats.sample("arrow", shard)
+        return "huggingface", "saved dataset", None if rows is None else fields_of(rows), None
     found = None if _CATALOG.fullmatch(path.name) else formats.of(path)
     if found is None:
         return None, path.suffix.lower() or path.name, None, _note_on_unknown(path.name.lower(), _head(path))

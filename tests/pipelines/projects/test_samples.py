@@ -12,6 +12,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import zstandard
 
@@ -165,6 +166,7 @@ def packed(data: bytes) -> bytes:
 FEED = '{"version": "https://jsonfeed.org/version/1.1", "items": [{"id": "1", "content_text": "Rain."}]}'
 WET = "WARC/1.0\r\nWARC-Type: conversion\r\nContent-Length: 4\r\n\r\nRain\r\n\r\n"
 MAIL = "From ann at example.org Thu Jan  1 00:00:00 2004\nSubject: x\n\nRain.\n"
+JATS = '<article article-type="research-article"><body><p>Rain.</p></body></article>'
 WIKI = "<mediawiki><page><title>Weir</title></page></mediawiki>"
 
 
@@ -248,3 +250,44 @@ def test_damaged_archives_are_left_out(tmp_path: Path, name: str, data: bytes) -
     (finding,) = look(tmp_path, loaders=LOADERS)
 
     assert finding.format is None
+
+
+def test_folders_that_are_read_as_one_are_found_among_others(tmp_path: Path) -> None:
+    """A bare repository has thousands of files that nobody wants to read, a saved dataset has state in JSON."""
+    data = tmp_path / "data"
+    init(tmp_path / "project", template="code", loaders=LOADERS)
+    clone = ["git", "clone", "-q", "--bare", str(tmp_path / "project" / "repository"), str(data / "x.git")]
+    subprocess.run(clone, check=True)
+    saved = data / "saved" / "train"
+    saved.mkdir(parents=True)
+    (data / "saved" / "dataset_dict.json").write_text('{"splits": ["train"]}')
+    (saved / "state.json").write_text('{"_data_files": [{"filename": "data-0.arrow"}]}')
+    table = pa.table({"key": [1, 2], "body": ["It rained.", "It shone."]})
+    with pa.ipc.new_stream(saved / "data-0.arrow", table.schema) as writer:
+        writer.write_table(table)
+    (data / "a.txt").write_text("Words.")
+
+    recipe = init(tmp_path / "new", source=data, loaders=LOADERS).recipe
+
+    sources = load_recipe(recipe, loaders=LOADERS).recipe.sources
+    found = {(each.format, each.text_field, each.path) for each in sources if isinstance(each, LoadSource)}
+    assert found == {
+        ("git", None, str(data / "x.git")),
+        ("huggingface", "body", str(data / "saved")),
+        ("text", None, f"{data}/**/*.txt"),
+    }
+
+
+def test_many_files_beside_another_format_have_a_pattern_by_folder(tmp_path: Path) -> None:
+    """One feed among 5,000 papers once gave a recipe with 5,000 paths."""
+    for name, text in {"papers/a.xml": JATS, "papers/b.xml": JATS, "mix/c.xml": JATS, "mix/d.xml": "<rss/>"}.items():
+        path = tmp_path / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    recipe = init(tmp_path / "new", source=tmp_path / "data", loaders=LOADERS).recipe
+
+    sources = load_recipe(recipe, loaders=LOADERS).recipe.sources
+    paths = {each.format: each.paths for each in sources if isinstance(each, LoadSource)}
+    top = tmp_path / "data"
+    assert paths == {"jats": (f"{top}/mix/c.xml", f"{top}/papers/*.xml"), "feed": (f"{top}/mix/d.xml",)}
