@@ -1,4 +1,4 @@
-"""Measure the text of PDF papers against their LaTeX sources, beside pypdf, pdfminer.six and pypdfium2 alone, in one run.
+"""Measure the text of PDF papers against their LaTeX, beside pypdf, pdfminer.six and pypdfium2 alone, in one run.
 
     apt-get download texlive-publishers-doc && dpkg-deb -x texlive-publishers-doc_*.deb FOLDER
     python benchmarks/loaders/pdf_papers.py FOLDER [--peers FOLDER]
