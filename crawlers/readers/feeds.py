@@ -31,6 +31,12 @@ _ASIDE: Final = re.compile(rb"<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^\[>]*(?:\[.*?\])?\
 _PREFIX: Final = re.compile(rb"[</\s]([A-Za-z][\w.-]*):[A-Za-z]")
 _PREFIXED: Final = re.compile(r"(</?)[A-Za-z][\w.-]*:(?=[A-Za-z])")
 _TAG: Final = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]\w{1,31});")
+_NO_MARKUP: Final = re.compile(
+    r"<(?=/?(?!(?:a|abbr|b|big|br|cite|code|del|div|em|font|h\d|i|img|ins|mark|p|q|ruby|rt|rp|s|script|small|span|strike"
+    r"|strong|style|sub|sup|tt|u|wbr)\b)[a-zA-Z])",
+    re.IGNORECASE,
+)
+"""Beginning of a tag that does not format words of a title: it is one of its words, as in ``The <video> element``."""
 _MONTH: Final = re.compile(r"[^\W\d_]{3}")
 _HEAD_BYTES: Final = 1 << 16
 
@@ -185,12 +191,23 @@ def _texts(fields: dict[str, list[etree._Element]], name: str) -> Iterator[str]:
 
 
 def _first_line(fields: dict[str, list[etree._Element]], name: str) -> str | None:
-    return next((line for element in fields.get(name, []) if (line := _line(_words(element)))), None)
+    return next((line for element in fields.get(name, []) if (line := _title(element))), None)
+
+
+def _title(element: etree._Element) -> str | None:
+    """Return the words of *element* in one line: HTML unless its `type` says that its text is final."""
+    is_final = element.get("type", "").strip().lower() in {"text", "text/plain", "xhtml", "application/xhtml+xml"}
+    words = _words(element)
+    return (" ".join(words.split()) or None) if is_final else _line(words)
 
 
 def _line(text: str) -> str | None:
-    """Return *text*, which may be HTML, even escaped twice, in one line."""
-    return " ".join(_html_text(unescaped(text)).split()) or None
+    """Return *text*, which may be HTML, even escaped twice, in one line.
+
+    >>> _line("R&amp;amp;D of the &lt;b&gt;new&lt;/b&gt; &lt;video&gt; tag")
+    'R&D of the new <video> tag'
+    """
+    return " ".join(_html_text(_NO_MARKUP.sub("&lt;", unescaped(text))).split()) or None
 
 
 def _html_text(text: str) -> str:

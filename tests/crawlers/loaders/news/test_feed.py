@@ -216,6 +216,19 @@ def test_a_feed_without_a_default_namespace_is_read(tmp_path: Path, feed: str) -
     assert (row["title"], row["text"], row["metadata"]) == ("T", "Words", {"feed": "F"})
 
 
+@pytest.mark.parametrize(
+    ("title", "words"),
+    [
+        ("<title>The &lt;video&gt; tag</title>", "The <video> tag"),
+        ("<title>&lt;i&gt;Emma&lt;/i&gt; &amp;amp;amp; Co</title>", "Emma & Co"),
+        ('<title type="text">How &lt;b&gt; works</title>', "How <b> works"),
+        ('<title type="xhtml"><div>Why <b>&lt;i&gt;</b></div></title>', "Why <i>"),
+    ],
+)
+def test_words_of_a_title_that_look_like_tags_stay(tmp_path: Path, title: str, words: str) -> None:
+    assert atom(tmp_path, f"{title}<summary>s</summary>")["title"] == words
+
+
 def test_base64_of_atom_03_is_decoded(tmp_path: Path) -> None:
     content = '<content type="text/html" mode="base64">RXhhbXBsZSA8Yj5BdG9tPC9iPg==</content>'
 
