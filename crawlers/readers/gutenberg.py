@@ -91,6 +91,11 @@ def book_of(text: str, *, keep_notes: bool = False) -> Book | None:
     return Book(without_additions(body, keep_notes=keep_notes), number[1] if number else None, fields, is_free)
 
 
+def is_marked(text: str) -> bool:
+    """Return whether *text* has the line with which a book of Project Gutenberg begins today."""
+    return _START.search(text[:_HEADER_CHARACTERS]) is not None
+
+
 def header_fields(head: str) -> dict[str, str]:
     """Return the fields of a header; for an old one, title and author from its first line.
 
