@@ -79,7 +79,14 @@ def test_the_license_depends_on_the_day(
 
 def test_answers_are_documents_and_other_posts_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "Posts.xml"
-    path.write_bytes(dump(post(1, "q"), post(2, "a", kind=2, ParentId=1, Tags="|x|y|"), post(3, "wiki", kind=5), post(4, "x", DeletionDate="2016")))
+    path.write_bytes(
+        dump(
+            post(1, "q"),
+            post(2, "a", kind=2, ParentId=1, Tags="|x|y|"),
+            post(3, "wiki", kind=5),
+            post(4, "x", DeletionDate="2016"),
+        )
+    )
     counts: Counter[str] = Counter()
 
     found = [
