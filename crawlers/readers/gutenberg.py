@@ -49,8 +49,8 @@ _HEADER_CHARACTERS: Final = 60_000
 _FIELD: Final = re.compile(r"^([A-Z][A-Za-z ]{2,24}):[ \t]*(\S.*(?:\n[ \t]{2,}\S.*){0,4})$", re.MULTILINE)
 _NUMBER: Final = re.compile(r"\[?(?:E-?(?:book|text))[ ]?(?:No\.?\s*|#\s?)(\d{1,6})\]?", re.IGNORECASE)
 _OLD_TITLE: Final = re.compile(
-    r"^\W*(?:The |This is the )?Project Gutenberg(?:'s)?\s+(?:E-?text|E-?book|Edition)?\s*(?:of|,)?\s*"
-    r"(\S.{1,200}?)(?:,? by (.{2,80}))?\s*$",
+    r"^\W*(?:The |This is the )?Project Gutenberg(?:'s)?\s+(?!is |has |was |presents )"
+    r"(?:E-?text|E-?book|Edition)?\s*(?:of|,)?\s*(\S.{1,200}?)(?:,? by (.{2,80}))?\s*$",
     _FLAGS,
 )
 _PAGE: Final = re.compile(r"\[(?:Pg|Page) ?[\divxlc]{1,6}\][ ]?", re.IGNORECASE)
@@ -87,7 +87,7 @@ def book_of(text: str, *, keep_notes: bool = False) -> Book | None:
     body = _WORLD_LIBRARY.sub("", _PAGE.sub("", _PLACEHOLDER.sub("", text[begin:end])))
     lower = " ".join(f"{head}\n{text[end:]}".lower().split())
     is_free = "almost no restrictions" in lower or '"public domain" work' in lower or "for public domain" in lower
-    is_free = is_free and "copyrighted project gutenberg" not in lower
+    is_free = is_free and "copyrighted project gutenberg" not in lower and "nor public domain" not in lower
     return Book(without_additions(body, keep_notes=keep_notes), number[1] if number else None, fields, is_free)
 
 

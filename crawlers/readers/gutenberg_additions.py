@@ -11,6 +11,7 @@ _MADE: Final = (
 )
 _FILE: Final = "e-?text|e-?book|html version|electronic (?:version|edition|text)|text file|file|digital text|plain text"
 _MADE_BY: Final = re.compile(rf"\A\W{{0,4}}(?:{_MADE})(?:,? (?:and |& )?\w+(?:ed|ing))* (?:by|from)\b:?", re.IGNORECASE)
+_THANKS: Final = re.compile(r"\A\W{0,4}(?:many |special )?thanks to\b", re.IGNORECASE)
 _CREDITS: Final = (
     rf"[\[(]?(?:this |the )?(?:project gutenberg )?(?:{_FILE}) (?:was |were |is )?(?:first )?(?:{_MADE})\b",
     r"\(?this book was (?:produced|made|created|prepared|scanned) from\b",
@@ -22,6 +23,8 @@ _CREDITS: Final = (
     r"(?:https?://|www\.)\S+\s*\Z|[\w.+-]+@[\w.-]+\.\w+\s*\Z|e-?mail\b.{0,60}@|credits?:",
     rf"this (?:{_FILE}) is in [A-Z]\w+\.|we are releasing two versions of this e-?text",
     r"this book content was graciously contributed|dieses buch wurde uns freundlicherweise",
+    r"this is the [78]-bit version|this text (?:has been derived from|was originally produced in) html",
+    r"project runeberg publishes|projekt gutenberg",
 )
 _CREDIT: Final = re.compile(rf"\A\W{{0,4}}(?:{'|'.join(_CREDITS)})", re.IGNORECASE)
 _OF_PROJECT: Final = re.compile(
@@ -94,6 +97,8 @@ def is_credit(paragraph: str) -> bool:
         return False
     if made := _MADE_BY.match(paragraph):
         return (_OF_PROJECT.search(paragraph) or _NAMES.match(paragraph, made.end())) is not None
+    if _THANKS.match(paragraph):
+        return _OF_PROJECT.search(paragraph) is not None
     return _CREDIT.match(paragraph) is not None
 
 
@@ -113,10 +118,11 @@ def _end_of_note(paragraphs: list[str], gaps: list[int], start: int) -> int:
     indented as the one before and follows after a single empty line. After a heading, one paragraph belongs to it.
     """
     first = paragraphs[start].strip()
-    if first.startswith("["):
+    if first.startswith(("[", "{")):
         depth = 0
         for index in range(start, min(start + _FIRST_PARAGRAPHS, len(paragraphs))):
-            depth += paragraphs[index].count("[") - paragraphs[index].count("]")
+            depth += sum(paragraphs[index].count(sign) for sign in "[{")
+            depth -= sum(paragraphs[index].count(sign) for sign in "]}")
             if depth <= 0:
                 return index + 1
         return start + 1

@@ -149,6 +149,9 @@ NOTES = [
     "Anmerkungen zur Transkription:\n\nDie Schreibweise blieb.\n\n\n\n",
     "This Etext is in German.\n\nWe are releasing two versions of this Etext, one in 7-bit format.\n\n",
     "This etext was produced by Ann Volunteer, ann@example.org.\n\n",
+    "{Transcriber's Note:\nMaterial of the transcriber is in braces.}\n\n",
+    'This text has been derived from HTML files at "Projekt Gutenberg - DE"\n(http://www.example.org).\n\n',
+    "Thanks to the Internet Archive for the scans.\n\n",
     'Produced by "Aloysius", and Ann de Volunteer.\n\n',
 ]
 
