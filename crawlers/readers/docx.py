@@ -26,6 +26,8 @@ _CHARACTERS: Final = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBrea
 _NOT_SHOWN: Final = frozenset(("PAGE", "NUMPAGES", "SECTIONPAGES", "TOC", "TOA", "INDEX"))
 """Fields whose results are not read: numbers of pages, contents, and indexes."""
 _GALLERIES: Final = ("Table of Contents", "Page Numbers")
+_OTHER_FORMATS: Final = (b"PK", b"{\\rtf", b"MIME-Version:")
+"""Beginnings of other documents, of RTF and of web archives, which a document can contain as a whole."""
 _SPACES: Final = re.compile(r"[ \t]+\n|\n[ \t]+")
 
 
@@ -127,7 +129,7 @@ class _Reader:
 
     def _chunk(self, node: etree._Element) -> list[Block]:
         data = self._parts.embedded(attribute(node, "id"))
-        if data is None or data.startswith(b"PK"):
+        if data is None or data.lstrip().startswith(_OTHER_FORMATS):
             self._parts.missing += ["a document in another format"] if data else []
             return []
         return [Block(plain_text(decode(data, "text/html")))]

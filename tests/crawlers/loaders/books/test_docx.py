@@ -222,6 +222,24 @@ def test_words_of_a_diagram_follow_their_paragraph(tmp_path: Path) -> None:
     assert read(Docx(), docx(p("A", diagram), more=more), tmp_path)["metadata"]["missing_items"] == "diagrams/data1.xml"
 
 
+@pytest.mark.parametrize(
+    ("data", "text", "missing"),
+    [
+        ("<html><head><title>t</title></head><p>One</p></html>", "One\n\nend", None),
+        (r"{\rtf1 hello}", "end", "a document in another format"),
+        ("MIME-Version: 1.0\nContent-Type: multipart/related", "end", "a document in another format"),
+    ],
+)
+def test_a_document_in_a_document_is_read_if_it_is_a_page(
+    data: str, text: str, missing: str | None, tmp_path: Path
+) -> None:
+    """Others are listed as missing; their markup is no text."""
+    relation = f"<r><x Id='A' Type='{RELATIONS}/aFChunk' Target='chunk.dat'/></r>"
+    more: dict[str, str | bytes] = {"word/_rels/document.xml.rels": relation, "word/chunk.dat": data}
+    row = read(Docx(), docx("<w:altChunk r:id='A'/>" + p("end"), more=more), tmp_path)
+    assert (row["text"], row["metadata"].get("missing_items") if row["metadata"] else None) == (text, missing)
+
+
 def test_contents_and_headers_are_left_out_and_lines_of_code_stay_together(tmp_path: Path) -> None:
     """Contents as paragraphs, as a field, and in a control."""
     gallery = "<w:sdtPr><w:docPartObj><w:docPartGallery w:val='Table of Contents'/></w:docPartObj></w:sdtPr>"
