@@ -16,7 +16,7 @@ class Docx(Office):
     about: ClassVar[About] = About(
         license="`license` in the recipe: the format has no field for it.",
         get="Any folder of documents.",
-        tried="one real chapter of a book, and generated documents with each feature",
+        tried="one real chapter of a book, the 47 documents of python-docx, and generated documents with each feature",
     )
 
     @classmethod

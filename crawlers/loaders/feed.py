@@ -36,7 +36,7 @@ class FeedEntries(Streamed):
         license="of each entry or its feed (Creative Commons elements, `rights`), else that of the recipe; most feeds "
         "are under copyright",
         get="download the feeds of sites, or let `crawl: {feeds: [...]}` follow their links to whole articles",
-        tried="six real feeds of RSS 2.0, Atom and JSON Feed",
+        tried="six real feeds of RSS 2.0, Atom and JSON Feed, and the 1,739 test feeds of feedparser",
     )
 
     @classmethod

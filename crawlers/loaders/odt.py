@@ -17,7 +17,7 @@ class Odt(Office):
     about: ClassVar[About] = About(
         license="`license` in the recipe: the format has no field for it.",
         get="Any folder of documents.",
-        tried="generated documents with each feature",
+        tried="the 16 test files of odfpy, and generated documents with each feature",
     )
 
     @classmethod
