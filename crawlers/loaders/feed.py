@@ -36,7 +36,7 @@ class FeedEntries(Streamed):
         license="of each entry or its feed (Creative Commons elements, `rights`), else that of the recipe; most feeds "
         "are under copyright",
         get="download the feeds of sites, or let `crawl: {feeds: [...]}` follow their links to whole articles",
-        tried="six real feeds of RSS 2.0, Atom and JSON Feed",
+        tried="six real feeds of RSS 2.0, Atom and JSON Feed, and the 1,739 test feeds of feedparser",
     )
 
     @classmethod
@@ -68,14 +68,32 @@ def _xml_records(data: bytes) -> Iterator[Record | Broken]:
         found = f"its root element is <{root}>" if root else "it is neither XML nor JSON"
         raise DataError(f"not a feed: {found}", kind="wrong_format")
     feed: Feed | None = None
-    for element in elements(BytesIO(data), tag, root=_bare(root, data)):
+    declared = _declared_entities(data)
+    for element in elements(BytesIO(data), _tag(tag, data), root=_bare(root, data)):
         if feed is None:
             feed = feed_of(data[: element.offset])
         assert element.data is not None, "a feed is smaller than the limit of an element"
         try:
+            if declared is not None and declared.search(element.data):
+                raise DataError("the entry uses entities that the feed declares", kind="entities")
             yield _record(xml_entry(element.data, feed), feed, element.data, element.offset)
         except DataError as error:
             yield Broken(element.data, error.kind, error.message, offset=element.offset)
+
+
+def _tag(local: str, data: bytes) -> str:
+    """Return the name of an entry's element: *local*, or, in a feed without a default namespace, with a prefix."""
+    names = re.findall(rb"<((?:[A-Za-z][\w.-]*:)?%b)(?=[\s/>])" % local.encode(), data)
+    return local if local.encode() in names or not names else names[0].decode()
+
+
+def _declared_entities(data: bytes) -> re.Pattern[bytes] | None:
+    """Return a pattern of references to the entities that *data*, repaired XML, declares itself; None without any.
+
+    They are not expanded, so that an entry cannot grow or name other files. Those of HTML are already replaced.
+    """
+    names = re.findall(rb"<!ENTITY\s+([\w.-]+)\s", data[: data.find(b"]>")]) if b"<!ENTITY" in data else []
+    return re.compile(rb"&(?:amp;)?(?:%b);" % b"|".join(map(re.escape, names))) if names else None
 
 
 def _bare(root: str | None, data: bytes) -> str:

@@ -42,6 +42,7 @@ from corpusmill.schemas.decoding.texts import decode_text
 from corpusmill.schemas.errors import DataError, SourceError
 from corpusmill.schemas.identity import capture_hash
 from corpusmill.schemas.licenses import spdx
+from corpusmill.schemas.metadata import LISTED_PUBLISHED, LISTED_TITLE
 from corpusmill.schemas.optout_columns import SITE_FILE
 from corpusmill.schemas.optouts import AI_TXT, ROBOTS, TDMREP, as_column
 from corpusmill.schemas.problems import HintedValueError
@@ -246,8 +247,13 @@ def _offer(record: Record) -> dict[str, Any]:
 
 
 def _metadata(record: Record) -> dict[str, str]:
-    """Return why the record is cut, and the languages that the crawler identified, where *record* has them."""
-    known = {"language": record.languages.lower(), "warc_truncated": record.cut}
+    """Return what the archive says about *record*: why it is cut, its languages, and its entry in a news sitemap."""
+    known = {
+        "language": record.languages.lower(),
+        "warc_truncated": record.cut,
+        LISTED_PUBLISHED: record.listed_date,
+        LISTED_TITLE: record.listed_title,
+    }
     return {name: value for name, value in known.items() if value}
 
 
