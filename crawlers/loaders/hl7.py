@@ -65,15 +65,29 @@ class Hl7(MedicalRecords):
     def records_of(
         self, stream: BinaryIO, *, name: str, counts: Counter[str], start: int = 0, end: int = -1
     ) -> Iterator[Record | Broken]:
-        """Yield the messages that have text, and count the others as `message without text`."""
+        """Yield the messages that have text, and count the others as `message without text`.
+
+        Raises:
+            DataError: ``truncated``: the file ends within a batch.
+        """
+        open_batches: set[bytes] = set()
         for piece in pieces(stream):
             if piece.data is None:
                 message = f"{name}: the message is larger than {MAX_MESSAGE_BYTES:,} bytes"
                 yield Broken(f"{name}:{piece.offset}".encode(), "too_large", message, offset=piece.offset)
             elif piece.data[:3] in (b"FHS", b"BHS", b"BTS", b"FTS"):
                 counts["header or trailer of a batch"] += 1
+                if piece.data[1:3] == b"HS":
+                    open_batches.add(piece.data[:1])
+                else:
+                    open_batches.discard(piece.data[:1])
+            elif piece.is_cut:
+                yield Broken(piece.data, "truncated", f"{name}: the file ends within the message", offset=piece.offset)
             else:
                 yield from self._record(piece, piece.data, name, counts)
+        if open_batches:
+            missing = " and ".join(sorted(kind.decode() + "TS" for kind in open_batches))
+            raise DataError(f"the file ends within a batch: {missing} is missing", kind="truncated")
 
     def _record(self, piece: Piece, data: bytes, name: str, counts: Counter[str]) -> Iterator[Record | Broken]:
         try:

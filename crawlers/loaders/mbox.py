@@ -15,7 +15,7 @@ from corpusmill.crawlers.loaders.authors import Authored
 from corpusmill.crawlers.loaders.base import cuts
 from corpusmill.crawlers.loaders.streamed import Broken, Record
 from corpusmill.crawlers.loaders.streams import is_compressed, packed
-from corpusmill.crawlers.readers.mail import header, message_of, text_of
+from corpusmill.crawlers.readers.mail import header, is_cut, message_of, text_of
 from corpusmill.schemas.dates import stated
 from corpusmill.schemas.errors import DataError
 
@@ -37,10 +37,11 @@ _ADDRESS: Final = re.compile(r"([^\s<>(),;:\"@]{1,80})(?:@| at | \(at\) )([^\s<>
 
 
 class _Raw(NamedTuple):
-    """A message with its envelope line; `data` is None if it is too large."""
+    """A message with its envelope line; `data` is None if it is too large. `is_last`: the file ends with it."""
 
     data: bytes | None
     offset: int
+    is_last: bool = False
 
 
 class Mbox(Authored):
@@ -85,13 +86,15 @@ class Mbox(Authored):
                 yield Broken(b"%d" % raw.offset, "too_large", message, offset=raw.offset)
                 continue
             try:
-                yield self._record(raw.data, raw.offset, counts)
+                yield self._record(raw.data, raw.offset, counts, is_last=raw.is_last)
             except DataError as error:
                 yield Broken(raw.data, error.kind, error.message, offset=raw.offset)
 
-    def _record(self, data: bytes, offset: int, counts: Counter[str]) -> Record:
+    def _record(self, data: bytes, offset: int, counts: Counter[str], *, is_last: bool) -> Record:
         envelope, _, rest = data.partition(b"\n") if data.startswith(b"From ") else (b"", b"", data)
         message = message_of(_ESCAPED.sub(rb"\1", rest))
+        if is_last and not data.endswith(b"\n") and is_cut(message, rest):
+            raise DataError("the file ends within the message", kind="truncated")
         written = stated(header(message, "date")) or stated(envelope.decode("latin-1").partition("  ")[2])
         references = header(message, "in-reply-to") or header(message, "references").rpartition(" ")[2]
         return Record(
@@ -159,4 +162,4 @@ def _messages(stream: BinaryIO, start: int, end: int) -> Iterator[_Raw]:
         position += len(line)
         at_line, follows_blank = line.endswith(b"\n"), at_line and line in {b"\n", b"\r\n"}
     if begin >= 0 and size:
-        yield _Raw(b"".join(lines) if size <= MAX_MESSAGE_BYTES else None, begin)
+        yield _Raw(b"".join(lines) if size <= MAX_MESSAGE_BYTES else None, begin, is_last=True)

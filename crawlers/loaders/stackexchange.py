@@ -82,7 +82,7 @@ class StackExchange(Authored):
         Raises:
             DataError: ``wrong_format``: the file has no posts; ``truncated``: it ends within a post.
         """
-        head = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES] if start == 0 and hasattr(stream, "peek") else b"<posts>"
+        head = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES] if hasattr(stream, "peek") else b"<posts>"
         root = "posts" if b"<posts" in head else ""
         if not _ROOT.search(head):
             message = "not posts of Stack Exchange: no <posts> and no <row> at the beginning"

@@ -174,6 +174,15 @@ def open_decompressed(path: str, *, start: int = 0) -> BinaryIO:
     return file if decode is None else io.BufferedReader(_Pieces(file, decode), _BUFFER_BYTES)
 
 
+def is_blank(path: str) -> bool:
+    """Return whether the file at *path* has no bytes but white space, when decompressed; what cannot be read is not."""
+    try:
+        with open_decompressed(path) as stream:
+            return all(piece.isspace() for piece in pieces(stream))
+    except DataError:
+        return False
+
+
 def is_compressed(path: str) -> bool:
     """Return whether the file at *path* is compressed with gzip, bzip2, xz or zstd."""
     with open_file(path) as file:
@@ -228,6 +237,16 @@ def sha256_of(path: str, *, start: int = 0, end: int | None = None) -> str:
         for piece in pieces(file, length=None if end is None else end - start):
             digest.update(piece)
     return digest.hexdigest()
+
+
+def available(stream: Any, size: int) -> bytes:
+    """Return at most *size* bytes of *stream*, empty at its end.
+
+    `read` waits until it has *size* bytes, and loses them if a compressed file breaks off first. This function returns
+    what was decompressed before the break; the next call raises the error.
+    """
+    data: bytes = getattr(stream, "read1", stream.read)(size)
+    return data
 
 
 def pieces(stream: IO[bytes], *, length: int | None = None) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from email import message_from_bytes
-from email.errors import HeaderParseError
+from email.errors import CloseBoundaryNotFoundDefect, HeaderParseError
 from email.header import decode_header
 from email.message import Message
 from typing import Final
@@ -69,6 +69,24 @@ def message_of(data: bytes) -> Message:
     if data.lower().count(b"multipart/") > MAX_PARTS:
         raise DataError(f"the message has more than {MAX_PARTS} parts with parts", kind="too_complex")
     return message_from_bytes(data)
+
+
+def is_cut(message: Message, data: bytes) -> bool:
+    """Return whether *data*, the bytes of *message*, end within its headers, a part, or base64 of four characters."""
+    _, _, body = data.replace(b"\r\n", b"\n").partition(b"\n\n")
+    length = str(message.get("content-length", "")).strip()
+    if not body or (length.isdecimal() and len(length) < 12 and int(length) > len(body) + data.count(b"\r\n") + 1):
+        return True
+    for part in message.walk():
+        if any(isinstance(defect, CloseBoundaryNotFoundDefect) for defect in part.defects):
+            return True
+        payload = "" if part.is_multipart() else str(part.get_payload())
+        if (
+            str(part.get("content-transfer-encoding", "")).strip().lower() == "base64"
+            and len("".join(payload.split())) % 4
+        ):
+            return True
+    return False
 
 
 def header(message: Message, name: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Final, NamedTuple
 from corpusmill.crawlers.loaders.json_values import MAX_VALUE_BYTES, JsonStream, JsonText
 from corpusmill.crawlers.loaders.jsonl import is_too_deep
 from corpusmill.crawlers.loaders.rows import MAX_DEPTH, without_lone_surrogates
+from corpusmill.crawlers.loaders.streams import available
 from corpusmill.schemas.errors import DataError
 
 _HEAD_BYTES: Final = 1 << 20
@@ -181,8 +182,8 @@ class _Lines:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._read = getattr(stream, "read1", stream.read)  # returns what is readable of a broken file before the error
-        self._head = self._read(_HEAD_BYTES)
+        self._head = available(stream, _HEAD_BYTES)
+        self._at = 0
         self._position = 0
 
     def has_json_on_each_line(self) -> bool:
@@ -198,17 +199,15 @@ class _Lines:
     def read(self, size: int = -1) -> bytes:
         """Read from the whole stream."""
         data, self._head = self._head, b""
-        return data or bytes(self._read(size))
+        return data or available(self._stream, size)
 
     def readline(self, size: int) -> bytes:
-        """Read up to the end of the line."""
-        if self._head:
-            end = self._head.find(b"\n", 0, size) + 1 or min(size, len(self._head))
-            data, self._head = self._head[:end], self._head[end:]
-            if not data.endswith(b"\n") and len(data) < size:
-                data += self._stream.readline(size - len(data))
-        else:
-            data = self._stream.readline(size)
+        """Read up to the end of the line, or less of it; empty at the end of the file."""
+        if self._at == len(self._head):
+            self._head, self._at = available(self._stream, _HEAD_BYTES), 0
+        end = self._head.find(b"\n", self._at, self._at + size) + 1 or min(self._at + size, len(self._head))
+        data = self._head[self._at : end]
+        self._at = end
         self._position += len(data)
         return data
 
