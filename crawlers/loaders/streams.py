@@ -264,6 +264,7 @@ class _Pieces(io.RawIOBase):
         self._pieces = decode(file)
         self._rest = memoryview(b"")
         self._position = 0
+        self._error: DataError | None = None
 
     def tell(self) -> int:
         return self._position
@@ -273,7 +274,13 @@ class _Pieces(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         while not self._rest:
-            piece = next(self._pieces, None)
+            if self._error is not None:
+                raise self._error  # the decoder has ended with it, which must not look like the end of the file
+            try:
+                piece = next(self._pieces, None)
+            except DataError as error:
+                self._error = error
+                raise
             if piece is None:
                 return 0
             self._rest = memoryview(piece)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Final
 
 from corpusmill.crawlers.loaders.medical.base import parsed_day
@@ -88,18 +90,31 @@ _ORGANIZATIONS: Final = frozenset(
     ("serviceProvider", "managingOrganization", "organization", "custodian", "payor", "location", "owner")
 )
 _ALL_OF_A_FILE: Final = 40
-"""With at most this many people in a file, each note is searched for all of them."""
-MAX_PEOPLE: Final = 2_000_000
+"""With at most this many references to people in a file and its companions, each note is searched for all of them."""
+MAX_PEOPLE: Final = 500_000
+"""People that the notes of a slice name, about 250 MB of memory."""
+_REFERENCE: Final = re.compile(rb'"reference"\s*:\s*"((?:[^"\\]|\\.){1,400})"')
+_PERSON: Final = re.compile(
+    r"urn:|(?:Patient|Practitioner|PractitionerRole|RelatedPerson|Person|Organization|Location|Coverage|Account|Device"
+    r"|Encounter)/"
+)
 
 
 @dataclass
 class People:
-    """The people of a file by the references to them, and the patients who deny or permit the use of their records."""
+    """The people of a file by the references to them, and the patients who deny or permit the use of their records.
 
-    _known: dict[str, Known] = field(default_factory=dict)
+    Args:
+        wanted: The references that the notes have; of many people, only these are kept. None: all.
+    """
+
+    wanted: set[str] | None = None
     denied: set[str] = field(default_factory=set)
     permitted: set[str] = field(default_factory=set)
+    _known: dict[str, bytes] = field(default_factory=dict)
     _everyone: Known | None = None
+    _references: int = 0
+    _is_pruned: bool = False
 
     def add(self, resource: dict[str, Any], full_url: str | None) -> None:
         """Add what *resource* says.
@@ -112,37 +127,76 @@ class People:
         if kind == "Consent":
             self._add_consent(resource, owners)
             return
-        own = names_of(resource, full_url)
-        known = stated(resource)
-        for ref in {*own, *([] if kind in ("PractitionerRole",) else owners)}:
-            self._known[ref] = self._known[ref] | known if ref in self._known else known
+        named = {*names_of(resource, full_url), *([] if kind in ("PractitionerRole",) else owners)}
+        self._references += len(named)
+        if self._references > _ALL_OF_A_FILE and self.wanted is not None:
+            if not self._is_pruned:
+                self._known = {ref: known for ref, known in self._known.items() if ref in self.wanted}
+                self._is_pruned = True
+            named &= self.wanted
+        if named:
+            known = stated(resource)
+            for ref in named:
+                self._known[ref] = _packed(self.known(ref) | known)
         if len(self._known) > MAX_PEOPLE:
             raise DataError(
-                f"the file describes more than {MAX_PEOPLE:,} people; split it by patient", kind="too_large"
+                f"the notes name more than {MAX_PEOPLE:,} people: split the file, or decompress it if it is NDJSON, "
+                "which is then read in slices",
+                kind="too_large",
             )
 
     def _add_consent(self, resource: dict[str, Any], owners: list[str]) -> None:
         if resource.get("status", "active") != "active":
             return
-        (self.denied if is_denial(resource) else self.permitted).update(owners)
+        chosen = owners if self.wanted is None else [ref for ref in owners if ref in self.wanted]
+        (self.denied if is_denial(resource) else self.permitted).update(chosen)
+
+    def known(self, reference: str) -> Known:
+        """Return what is known about the person *reference*; nothing if nobody has that name."""
+        packed = self._known.get(reference)
+        return Known() if packed is None else _unpacked(packed)
+
+    def has(self, reference: str) -> bool:
+        """Return whether a resource describes *reference*."""
+        return reference in self._known
 
     def around(self, resource: dict[str, Any]) -> Known:
         """Return what is known about the people of *resource*: those that it names, and those whom they name."""
         known = stated(resource)
-        if len(self._known) <= _ALL_OF_A_FILE:
+        if self._references <= _ALL_OF_A_FILE:
             return known | self._all()
         for ref in set(references(resource)):
-            if ref in self._known:
-                known = known | self._known[ref]
+            known = known | self.known(ref)
         return known
 
     def _all(self) -> Known:
         if self._everyone is None:
             everyone = Known()
-            for known in self._known.values():
-                everyone = everyone | known
+            for ref in self._known:
+                everyone = everyone | self.known(ref)
             self._everyone = everyone
         return self._everyone
+
+
+def _packed(known: Known) -> bytes:
+    """Return *known* in a third of its memory."""
+    births = [day.isoformat() for day in sorted(known.births)]
+    return json.dumps([sorted(known.names), known.values, births], ensure_ascii=False).encode(errors="replace")
+
+
+def _unpacked(packed: bytes) -> Known:
+    names, values, births = json.loads(packed)
+    days = frozenset(date.fromisoformat(day) for day in births)
+    return Known(frozenset(names), tuple((value, kind) for value, kind in values), days)
+
+
+def people_named_in(data: bytes) -> Iterator[str]:
+    """Yield the references to people in the bytes of a resource, as `short` writes them."""
+    for match in _REFERENCE.findall(data):
+        text = match.decode(errors="replace")
+        reference = short(json.loads(f'"{text}"') if "\\" in text else text)
+        if _PERSON.match(reference):
+            yield reference
 
 
 def is_denial(consent: dict[str, Any]) -> bool:

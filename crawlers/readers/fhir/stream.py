@@ -5,6 +5,7 @@ Bundles are read entry by entry, so that memory holds one resource. A line that 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any, BinaryIO, Final, NamedTuple
 from corpusmill.crawlers.loaders.json_values import MAX_VALUE_BYTES, JsonStream, JsonText
 from corpusmill.crawlers.loaders.jsonl import is_too_deep
 from corpusmill.crawlers.loaders.rows import MAX_DEPTH, without_lone_surrogates
-from corpusmill.crawlers.loaders.streams import available
+from corpusmill.crawlers.loaders.streams import BrokenStreamError, available
 from corpusmill.schemas.errors import DataError
 
 _HEAD_BYTES: Final = 1 << 20
@@ -58,24 +59,36 @@ def parsed_json(data: bytes) -> Any:
     return without_lone_surrogates(value) if b"\\ud" in data or b"\\uD" in data else value
 
 
-def resources(stream: BinaryIO) -> Iterator[Resource]:
+def resources(stream: BinaryIO, *, start: int = 0, end: int = -1) -> Iterator[Resource]:
     """Yield the resources of *stream*; those of Bundles one by one.
+
+    Args:
+        start: Position of *stream*, which is at the beginning of a line, if it is NDJSON.
+        end: Lines that begin at or behind this position are not read; -1: all are read.
 
     Raises:
         DataError: ``not_json`` or ``truncated``: the rest of the file cannot be read.
     """
-    lines = _Lines(stream)
-    if lines.has_json_on_each_line():
-        while (line := lines.next_line()) is not None:
+    lines = _Lines(stream, start)
+    if start > 0 or end >= 0 or lines.has_json_on_each_line():
+        while (line := lines.next_line()) is not None and not 0 <= end <= line.offset:
             yield from _resources_of_line(line)
         return
     yield from _values(JsonStream(lines))
+
+
+def is_ndjson(stream: BinaryIO) -> bool:
+    """Return whether *stream*, which is at its beginning, has a JSON object on each line, and more than one line."""
+    lines = _Lines(stream)
+    return lines.has_json_on_each_line() and lines.has_several()
 
 
 def _resources_of_line(line: _Line) -> Iterator[Resource]:
     offset = line.offset
     try:
         yield from _values(JsonStream(line), offset)
+    except BrokenStreamError:
+        raise
     except DataError as error:
         yield Resource(offset, f"{offset}".encode(), problem=(error.kind, error.message))
     line.skip()
@@ -177,14 +190,23 @@ def _too_large(element: JsonText, offset: int) -> Resource:
     return Resource(offset + element.offset, (element.digest or "").encode(), problem=("too_large", message))
 
 
+def _beginning(stream: BinaryIO) -> bytes:
+    """Return the first `_HEAD_BYTES` of *stream*, or what is before a damaged place; reading on raises its error."""
+    head = b""
+    with contextlib.suppress(DataError):
+        while len(head) < _HEAD_BYTES and (piece := available(stream, _HEAD_BYTES - len(head))):
+            head += piece
+    return head
+
+
 class _Lines:
     """A stream that can be read whole, or line by line."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, start: int = 0) -> None:
         self._stream = stream
-        self._head = available(stream, _HEAD_BYTES)
+        self._head = _beginning(stream)
         self._at = 0
-        self._position = 0
+        self._position = start
 
     def has_json_on_each_line(self) -> bool:
         """Return whether the first lines hold one object each, as in NDJSON."""
@@ -195,6 +217,10 @@ class _Lines:
         return all(line.startswith(b"{") and line not in (b"{", b"{}") for line in starts[:2]) and starts[0].endswith(
             b"}"
         )
+
+    def has_several(self) -> bool:
+        """Return whether the beginning of the stream has more than one line that is not blank."""
+        return sum(bool(line.strip()) for line in self._head.split(b"\n")[:100]) > 1
 
     def read(self, size: int = -1) -> bytes:
         """Read from the whole stream."""
