@@ -104,7 +104,8 @@ class Fhir(MedicalRecords):
         people = People(wanted=_people_named_in(path, start, end))
         with open_decompressed(path) as stream:
             _add_own_people(stream, people)
-        counts["unreadable record of a companion"] += read_people(self.companions(path), people)
+        if unreadable := read_people(self.companions(path), people):
+            counts["unreadable record of a companion"] += unreadable
         stream, position = open_lines(path, start, end)
         with stream:
             yield from self._notes(resources(stream, start=position, end=end), people, name, counts)
@@ -144,7 +145,8 @@ class Fhir(MedicalRecords):
         if not text:
             counts["resource without text"] += 1
             return
-        counts["note of a patient whose resource is not known"] += patient is not None and not people.has(patient)
+        if patient is not None and not people.has(patient):
+            counts["note of a patient whose resource is not known"] += 1
         license_ = spdx(value["copyright"]) if isinstance(value.get("copyright"), str) else None
         yield self.published(
             Note(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
+from urllib.parse import unquote
 
 from corpusmill.crawlers.loaders.medical.base import parsed_day
 from corpusmill.schemas.deidentification.known import Gathered, Known
@@ -93,10 +94,16 @@ _ALL_OF_A_FILE: Final = 40
 """With at most this many references to people in a file and its companions, each note is searched for all of them."""
 MAX_PEOPLE: Final = 500_000
 """People that the notes of a slice name, about 250 MB of memory."""
+_ABOUT_NAME: Final = re.compile(
+    r"(?<![a-z])(?:patient|full|first|last|middle|given|family|maiden|sur|mother|father|spouse|parent|guardian|contact"
+    r"|doctor|physician|provider|child|person|your|preferred|legal)(?:'s|s)?[ ._-]?(?:\w+[ ._-])?name(?![a-z])|^name\b",
+    re.IGNORECASE,
+)
+_ABOUT_BIRTH: Final = re.compile(r"birth|(?<![a-z])dob(?![a-z])", re.IGNORECASE)
 _REFERENCE: Final = re.compile(rb'"reference"\s*:\s*"((?:[^"\\]|\\.){1,400})"')
 _PERSON: Final = re.compile(
     r"urn:|(?:Patient|Practitioner|PractitionerRole|RelatedPerson|Person|Organization|Location|Coverage|Account|Device"
-    r"|Encounter)/"
+    r"|Encounter)[/?]"
 )
 
 
@@ -129,6 +136,7 @@ class People:
             return
         named = {*names_of(resource, full_url), *([] if kind in ("PractitionerRole",) else owners)}
         self._references += len(named)
+        named.update(queries_of(resource))
         if self._references > _ALL_OF_A_FILE and self.wanted is not None:
             if not self._is_pruned:
                 self._known = {ref: known for ref, known in self._known.items() if ref in self.wanted}
@@ -215,18 +223,38 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 
 
 def names_of(resource: dict[str, Any], full_url: str | None) -> list[str]:
-    """Return the references that name *resource*."""
+    """Return the references that name *resource*: by type and id, and the URL of its entry."""
     own = [f"{resource['resourceType']}/{resource['id']}"] if isinstance(resource.get("id"), str) else []
     return [*own, *([short(full_url)] if full_url else [])]
+
+
+def queries_of(resource: dict[str, Any]) -> list[str]:
+    """Return the conditional references that find *resource* by an identifier.
+
+    >>> queries_of({"resourceType": "Patient", "identifier": [{"system": "urn:mrn", "value": "7"}]})
+    ['Patient?identifier=urn:mrn|7', 'Patient?identifier=7']
+    """
+    found = []
+    for identifier in _dicts(resource.get("identifier")):
+        if isinstance(value := identifier.get("value"), str):
+            head = f"{resource['resourceType']}?identifier="
+            found += [f"{head}{identifier.get('system', '')}|{value}", f"{head}{value}"]
+    return found
 
 
 def short(reference: str) -> str:
     """Return *reference* without the server and the version: `Patient/1`, `urn:uuid:…` or `#contained`.
 
+    A conditional reference stays a query, because the type alone would be the same for all patients.
+
     >>> short("https://example.org/fhir/Patient/1/_history/2"), short("urn:uuid:5")
     ('Patient/1', 'urn:uuid:5')
+    >>> short("https://example.org/fhir/Patient?identifier=https%3A%2F%2Fe.org%7C7")
+    'Patient?identifier=https://e.org|7'
     """
-    reference = reference.partition("/_history/")[0].partition("?")[0]
+    reference, mark, query = reference.partition("/_history/")[0].partition("?")
+    if mark:
+        return f"{reference.rpartition('/')[2]}?{unquote(query)}"
     return "/".join(reference.split("/")[-2:]) if "/" in reference else reference
 
 
@@ -261,12 +289,24 @@ def stated(resource: dict[str, Any]) -> Known:
 
 def _gather(element: dict[str, Any], key: str, gathered: Gathered) -> None:
     _person(element, key, gathered)
+    if isinstance(element.get("linkId"), str):
+        _answers(element, gathered)
     for name, value in element.items():
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, dict):
                 _gather(one, name, gathered)
             elif isinstance(one, str):
                 _string(element, name, one, gathered)
+
+
+def _answers(item: dict[str, Any], gathered: Gathered) -> None:
+    """Add the answers to a question about a person in a QuestionnaireResponse."""
+    question = f"{item['linkId']} {item.get('text', '')}"
+    for answer in _dicts(item.get("answer")):
+        if isinstance(day := answer.get("valueDate"), str) and _ABOUT_BIRTH.search(question):
+            gathered.birth(parsed_day(day))
+        if isinstance(text := answer.get("valueString"), str) and _ABOUT_NAME.search(question):
+            gathered.name(text)
 
 
 def _string(element: dict[str, Any], key: str, value: str, gathered: Gathered) -> None:
