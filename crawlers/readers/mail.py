@@ -41,6 +41,9 @@ _PGP_HEADER: Final = re.compile(r"^-----BEGIN PGP SIGNED MESSAGE-----\n(?:[A-Za-
 _PGP_SIGNATURE: Final = re.compile(
     r"^-----BEGIN PGP SIGNATURE-----\n.*?(?:^-----END PGP SIGNATURE-----$|\Z)", re.M | re.S
 )
+_PGP_KEY: Final = re.compile(
+    r"^-----BEGIN PGP PUBLIC KEY BLOCK-----\n.*?(?:^-----END PGP PUBLIC KEY BLOCK-----$|\Z)", re.M | re.S
+)
 _PGP_MESSAGE: Final = re.compile(r"\A\s*-----BEGIN PGP MESSAGE-----$", re.MULTILINE)
 _SCRUBBED: Final = re.compile(
     r"^-{10,} next part -{10,}[ \t]*\n(?:An? [^\n]{0,40}attachment was scrubbed\.\.\.[ \t]*\n"
@@ -117,6 +120,13 @@ def text_of(message: Message, *, keep: frozenset[str], counts: Counter[str]) -> 
     """
     texts = (_tidied(text, keep) for text in _texts(message, keep, counts))
     return "\n\n".join(text for text in texts if text)
+
+
+def plain_text_of(message: Message) -> str:
+    """Return the text of a *message* that is plain text in one part, as it was written; else nothing."""
+    if message.is_multipart() or message.get_content_type() != "text/plain":
+        return ""
+    return _text(message, "text/plain", frozenset())
 
 
 def _texts(part: Message, keep: frozenset[str], counts: Counter[str]) -> Iterator[str]:
@@ -226,7 +236,7 @@ def _tidied(text: str, keep: frozenset[str]) -> str:
         raise DataError("the message is encrypted", kind="encrypted")
     if "-----BEGIN PGP SIGNED" in text:
         text = re.sub(r"^- (?=-)", "", _PGP_HEADER.sub("", text), flags=re.MULTILINE)
-    text = _UUENCODED.sub("", _SCRUBBED.sub("", _PGP_SIGNATURE.sub("", text)))
+    text = _UUENCODED.sub("", _SCRUBBED.sub("", _PGP_KEY.sub("", _PGP_SIGNATURE.sub("", text))))
     text = _FOOTER.sub("", text.rstrip())
     if "signatures" not in keep and (mark := _SIGNATURE.search(text)):
         text = text[: mark.start()]
