@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from corpusmill.crawlers.loaders.about import About
 from corpusmill.crawlers.loaders.streams import decompressed_bytes, file_size, is_blank, sha256_of
 from corpusmill.schemas.document import MAX_BATCH_BYTES, MAX_BATCH_ROWS, OFFER
+from corpusmill.schemas.errors import SourceError
+from corpusmill.schemas.identity import capture_hash
 from corpusmill.schemas.metadata import metadata_column
 from corpusmill.schemas.optouts import respected_kinds
 from corpusmill.schemas.respect import RESPECT_DESCRIPTION, Respect
@@ -187,8 +190,10 @@ class Respecting(Loader):
 
 def _nothing(path: str, name: str) -> tuple[pa.RecordBatch, ...]:
     """Return the row of a file without records."""
-    kind, problem = ("empty", "the file is empty") if is_blank(path) else ("no_records", "the file has no records")
-    digest = sha256_of(path)
+    kind, problem, digest = "no_records", "the file has no records", capture_hash(name.encode())
+    with contextlib.suppress(SourceError):  # a format can read a folder
+        kind, problem = ("empty", "the file is empty") if is_blank(path) else (kind, problem)
+        digest = sha256_of(path)
     offers = Offers()
     list(offers.add(source_id=digest, record_sha256=digest, rule=f"error.{kind}", message=f"{name}: {problem}"))
     return offers.rest()

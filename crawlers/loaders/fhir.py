@@ -13,11 +13,12 @@ from pydantic import Field
 from corpusmill.crawlers.loaders.about import About
 from corpusmill.crawlers.loaders.jsonl import JsonLines, open_lines
 from corpusmill.crawlers.loaders.medical.base import MedicalRecords, Note, parsed_day
-from corpusmill.crawlers.loaders.medical.fhir_companions import add_people, companions_of, read_people
+from corpusmill.crawlers.loaders.medical.fhir_companions import companions_of, people_in, read_people
 from corpusmill.crawlers.loaders.medical.fhir_people import People, patient_of, people_named_in
 from corpusmill.crawlers.loaders.medical.fhir_text import ADMINISTRATIVE, coded, text_of, title_of
 from corpusmill.crawlers.loaders.streamed import Broken, Record
 from corpusmill.crawlers.loaders.streams import open_decompressed, packed
+from corpusmill.crawlers.loaders.unexpected import expected
 from corpusmill.crawlers.readers.fhir.stream import Resource, is_ndjson, resources
 from corpusmill.schemas.errors import DataError, SourceError
 from corpusmill.schemas.licenses import spdx
@@ -102,8 +103,7 @@ class Fhir(MedicalRecords):
             DataError: A companion breaks off, or the rest of the file cannot be read.
         """
         people = People(wanted=_people_named_in(path, start, end))
-        with open_decompressed(path) as stream:
-            _add_own_people(stream, people)
+        _add_own_people(path, people)
         if unreadable := read_people(self.companions(path), people):
             counts["unreadable record of a companion"] += unreadable
         stream, position = open_lines(path, start, end)
@@ -120,18 +120,26 @@ class Fhir(MedicalRecords):
         self, found: Iterator[Resource], people: People, name: str, counts: Counter[str]
     ) -> Iterator[Record | Broken]:
         for resource in found:
-            problem = resource.problem
-            value: dict[str, Any] = {}
             try:
-                value = value if problem else resource.value
+                with expected():  # a mistake in our reader affects one resource
+                    yield from list(self._records(resource, people, counts))
             except DataError as error:
-                problem = (error.kind, error.message)
-            if problem is not None:
-                yield Broken(resource.data, problem[0], f"{name}: {problem[1]}", offset=resource.offset)
-            elif (kind := _not_a_note(value)) or (self.resources and value["resourceType"] not in self.resources):
-                counts[kind or f"resource {value['resourceType'][:40]}"] += 1
-            else:
-                yield from self._note(resource, value, people, counts)
+                yield Broken(resource.data, error.kind, f"{name}: {error.message}", offset=resource.offset)
+
+    def _records(self, resource: Resource, people: People, counts: Counter[str]) -> Iterator[Record | Broken]:
+        """Yield the note that *resource* is, or count it.
+
+        Raises:
+            DataError: It cannot be read.
+        """
+        if resource.problem is not None:
+            raise DataError(resource.problem[1], kind=resource.problem[0])
+        value = resource.value
+        kind = _not_a_note(value)
+        if kind or (self.resources and value["resourceType"] not in self.resources):
+            counts[kind or f"resource {value['resourceType'][:40]}"] += 1
+        else:
+            yield from self._note(resource, value, people, counts)
 
     def _note(
         self, resource: Resource, value: dict[str, Any], people: People, counts: Counter[str]
@@ -188,14 +196,14 @@ def _people_named_in(path: str, start: int, end: int) -> set[str]:
     return named
 
 
-def _add_own_people(stream: BinaryIO, people: People) -> None:
-    """Add the people in *stream*. Problems are reported when the notes are read.
+def _add_own_people(path: str, people: People) -> None:
+    """Add the people in the file at *path*. Problems are reported when the notes are read.
 
     Raises:
         DataError: ``too_large``: there are too many people.
     """
     with _broken_file_reported_later():
-        for _ in add_people(resources(stream), people):
+        for _ in people_in(path, people):
             pass
 
 
@@ -214,7 +222,8 @@ def _not_a_note(value: dict[str, Any]) -> str | None:
     if value["resourceType"] in ADMINISTRATIVE:
         return f"resource {value['resourceType']}"
     verification = coded_values(value.get("verificationStatus"))
-    if value.get("status") in _WITHDRAWN or value.get("docStatus") in _WITHDRAWN or "entered-in-error" in verification:
+    stated = {value.get(key) for key in ("status", "docStatus") if isinstance(value.get(key), str)}
+    if stated & _WITHDRAWN or "entered-in-error" in verification:
         return "resource that is withdrawn"
     return None
 

@@ -6,12 +6,13 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import Final
 
 from corpusmill.crawlers.loaders.medical.fhir_people import PEOPLE, People
 from corpusmill.crawlers.loaders.streams import open_decompressed
-from corpusmill.crawlers.readers.fhir.stream import Resource, resources
+from corpusmill.crawlers.readers.fhir.stream import Resource, is_ndjson, lines_with, resources
 from corpusmill.schemas.archive_paths import is_member
 from corpusmill.schemas.errors import DataError
 from corpusmill.schemas.storage import is_url
@@ -50,15 +51,37 @@ def read_people(paths: Iterable[str], people: People) -> int:
     unreadable = 0
     for path in paths:
         try:
-            with open_decompressed(path) as stream:
-                unreadable += sum(not added for added in add_people(resources(stream), people))
+            unreadable += sum(not added for added in people_in(path, people))
         except DataError as error:
             message = f"the people of the notes are not known: {Path(path).name}: {error.message}"
             raise DataError(message, kind=error.kind) from error
     return unreadable
 
 
-def add_people(found: Iterable[Resource], people: People) -> Iterator[bool]:
+def people_in(path: str, people: People) -> Iterator[bool]:
+    """Add the people in the file at *path*; yield for some resources at least whether they could be read.
+
+    Of NDJSON, only the lines with people are parsed, because each slice needs the people of the whole file.
+
+    Raises:
+        DataError: The file breaks off, or there are too many people.
+    """
+    with open_decompressed(path) as stream:
+        has_lines = is_ndjson(stream)
+    with open_decompressed(path) as stream:
+        if not has_lines:
+            yield from _added(resources(stream), people)
+            return
+        for line in lines_with(stream, PEOPLE):
+            try:
+                yield from _added(resources(BytesIO(line)), people)
+            except DataError as error:
+                if error.kind == "too_large":
+                    raise
+                yield False
+
+
+def _added(found: Iterable[Resource], people: People) -> Iterator[bool]:
     """Add the people in *found*; yield for each resource whether it could be read.
 
     Raises:

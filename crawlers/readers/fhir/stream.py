@@ -83,6 +83,25 @@ def is_ndjson(stream: BinaryIO) -> bool:
     return lines.has_json_on_each_line() and lines.has_several()
 
 
+def lines_with(stream: BinaryIO, pattern: re.Pattern[bytes]) -> Iterator[bytes]:
+    """Yield the lines of *stream* in which *pattern* occurs, without parsing the others.
+
+    A line that is longer than `MAX_VALUE_BYTES` is divided.
+
+    Raises:
+        DataError: The stream breaks off.
+    """
+    rest = bytearray()
+    while piece := available(stream, _HEAD_BYTES):
+        rest += piece
+        end = rest.rfind(b"\n") + 1 or (len(rest) if len(rest) > MAX_VALUE_BYTES else 0)
+        if end and pattern.search(rest, 0, end):
+            yield from (line for line in bytes(rest[:end]).split(b"\n") if pattern.search(line))
+        del rest[:end]
+    if pattern.search(rest):
+        yield bytes(rest)
+
+
 def _resources_of_line(line: _Line) -> Iterator[Resource]:
     offset = line.offset
     try:

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from corpusmill.crawlers.loaders import fhir
 from corpusmill.crawlers.loaders.fhir import Fhir
+from corpusmill.crawlers.loaders.medical.fhir_text import text_of
 from tests.crawlers.loaders.reading import Row, rows
 
 Json = dict[str, Any]
@@ -260,3 +262,31 @@ def test_attachments_are_read_by_what_they_are(
     list(Fhir().read(str(tmp_path / "a.json"), name="a", counts=counts))
     unread = counts["attachment without text"] + counts["attachment that cannot be decoded"]
     assert unread == counts["resource without text"] == (text is None)
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"status": {"a": 1}, "docStatus": ["x"]},
+        {"subject": [], "meta": [], "code": "x", "contained": {"a": 1}, "identifier": "z", "name": 5},
+        {"id": 5, "text": {"div": 5}, "content": [{"attachment": {"data": 5, "contentType": []}}]},
+    ],
+)
+def test_fields_of_wrong_types_do_not_end_the_file(strange: Json, tmp_path: Path) -> None:
+    """No server checks everything that it is sent."""
+    found = read(tmp_path, bundle(observation("strange", **strange), observation("kept", id="o2")))
+
+    assert [row["text"] for row in found] == ["strange", "kept"]
+
+
+def test_a_mistake_of_ours_affects_one_resource(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The notes after it are published."""
+
+    def failing(resource: Json, counts: Counter[str]) -> str:
+        return text_of(resource, counts) if resource["id"] != "o1" else str(1 // 0)
+
+    monkeypatch.setattr(fhir, "text_of", failing)
+
+    found = read(tmp_path, bundle(observation("x"), observation("kept", id="o2")))
+
+    assert [(row["rule"], row["text"]) for row in found] == [("error.unexpected", None), (None, "kept")]
