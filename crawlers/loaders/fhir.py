@@ -14,12 +14,12 @@ from corpusmill.crawlers.loaders.about import About
 from corpusmill.crawlers.loaders.jsonl import JsonLines, open_lines
 from corpusmill.crawlers.loaders.medical.base import MedicalRecords, Note, parsed_day
 from corpusmill.crawlers.loaders.medical.fhir_companions import companions_of, people_in, read_people
-from corpusmill.crawlers.loaders.medical.fhir_people import People, patient_of, people_named_in
+from corpusmill.crawlers.loaders.medical.fhir_people import PEOPLE, People, patient_of, people_named_in
 from corpusmill.crawlers.loaders.medical.fhir_text import ADMINISTRATIVE, coded, text_of, title_of
 from corpusmill.crawlers.loaders.streamed import Broken, Record
 from corpusmill.crawlers.loaders.streams import open_decompressed, packed
 from corpusmill.crawlers.loaders.unexpected import expected
-from corpusmill.crawlers.readers.fhir.stream import Resource, is_ndjson, resources
+from corpusmill.crawlers.readers.fhir.stream import Resource, ndjson_head, resources
 from corpusmill.schemas.errors import DataError, SourceError
 from corpusmill.schemas.licenses import spdx
 from corpusmill.schemas.storage import is_url
@@ -72,13 +72,17 @@ class Fhir(MedicalRecords):
     )
 
     def slices(self, path: str) -> list[tuple[int, int]]:
-        """Return the slices of JSON Lines for NDJSON, which can be read from any line; one slice of other files."""
+        """Return the slices of JSON Lines for NDJSON that begins with notes; one slice of other files.
+
+        Each slice needs the people of the whole file. If they stand between the notes, reading them for each slice
+        would take longer than reading the file once.
+        """
         try:
             with open_decompressed(path) as stream:
-                has_lines = is_ndjson(stream)
+                head = ndjson_head(stream)
         except DataError:
             return [(0, -1)]
-        return _LINES.slices(path) if has_lines else [(0, -1)]
+        return _LINES.slices(path) if head and not PEOPLE.search(head) else [(0, -1)]
 
     def companions(self, path: str) -> tuple[str, ...]:
         """Return the files with the people and consents of a bulk export that the notes at *path* belong to."""

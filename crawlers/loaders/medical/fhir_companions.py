@@ -12,7 +12,7 @@ from typing import Final
 
 from corpusmill.crawlers.loaders.medical.fhir_people import PEOPLE, People
 from corpusmill.crawlers.loaders.streams import open_decompressed
-from corpusmill.crawlers.readers.fhir.stream import Resource, is_ndjson, lines_with, resources
+from corpusmill.crawlers.readers.fhir.stream import Resource, lines_with, ndjson_head, resources
 from corpusmill.schemas.archive_paths import is_member
 from corpusmill.schemas.errors import DataError
 from corpusmill.schemas.storage import is_url
@@ -67,7 +67,7 @@ def people_in(path: str, people: People) -> Iterator[bool]:
         DataError: The file breaks off, or there are too many people.
     """
     with open_decompressed(path) as stream:
-        has_lines = is_ndjson(stream)
+        has_lines = bool(ndjson_head(stream))
     with open_decompressed(path) as stream:
         if not has_lines:
             yield from _added(resources(stream), people)

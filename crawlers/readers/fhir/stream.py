@@ -77,10 +77,10 @@ def resources(stream: BinaryIO, *, start: int = 0, end: int = -1) -> Iterator[Re
     yield from _values(JsonStream(lines))
 
 
-def is_ndjson(stream: BinaryIO) -> bool:
-    """Return whether *stream*, which is at its beginning, has a JSON object on each line, and more than one line."""
+def ndjson_head(stream: BinaryIO) -> bytes:
+    """Return the beginning of *stream* if it has a JSON object on each line, and more than one line; else nothing."""
     lines = _Lines(stream)
-    return lines.has_json_on_each_line() and lines.has_several()
+    return lines.head if lines.has_json_on_each_line() and lines.has_several() else b""
 
 
 def lines_with(stream: BinaryIO, pattern: re.Pattern[bytes]) -> Iterator[bytes]:
@@ -236,6 +236,11 @@ class _Lines:
         return all(line.startswith(b"{") and line not in (b"{", b"{}") for line in starts[:2]) and starts[0].endswith(
             b"}"
         )
+
+    @property
+    def head(self) -> bytes:
+        """What was read ahead."""
+        return self._head
 
     def has_several(self) -> bool:
         """Return whether the beginning of the stream has more than one line that is not blank."""

@@ -75,7 +75,7 @@ def test_of_many_people_only_those_of_the_note_are_searched_for(tmp_path: Path) 
 
 
 def test_a_large_export_is_read_in_slices(tmp_path: Path) -> None:
-    """So that several workers share a file; a Bundle is one document of JSON."""
+    """So that several workers share a file. A Bundle is one JSON document; people between notes would be read often."""
     notes = write(
         tmp_path / "notes.ndjson", [note(number, "words") | {"padding": "x" * 300_000} for number in range(20)]
     )
@@ -84,6 +84,8 @@ def test_a_large_export_is_read_in_slices(tmp_path: Path) -> None:
 
     assert [start for start, _ in slices] == [0, 4 * 2**20]
     assert len({row["source_id"] for one in slices for row in rows(Fhir(), notes, start=one[0], end=one[1])}) == 20
+    write(notes, [PATIENT, *(note(number, "words") | {"padding": "x" * 300_000} for number in range(20))])
+    assert Fhir().slices(str(notes)) == [(0, -1)]
     (tmp_path / "bundle.json").write_text(json.dumps({"resourceType": "Bundle", "entry": []}, indent=1))
     assert Fhir().slices(str(tmp_path / "bundle.json")) == [(0, -1)]
 
