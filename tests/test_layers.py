@@ -213,6 +213,7 @@ TOUCHES_FILES = {
     "logs that runs append to while others read them, on this machine": {"pipelines/scheduling/folders"},
     "files of the user": {
         "crawlers/loaders/git",
+        "crawlers/loaders/medical/fhir_companions",
         "crawlers/patterns",
         "pipelines/file_dedup/run",
         "pipelines/projects/init",

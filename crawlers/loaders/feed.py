@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, ClassVar, Final
 from corpusmill.crawlers.loaders.about import About
 from corpusmill.crawlers.loaders.media import MAX_CONTENT_BYTES
 from corpusmill.crawlers.loaders.streamed import Broken, Record, Streamed
-from corpusmill.crawlers.loaders.streams import packed
+from corpusmill.crawlers.loaders.streams import available, packed
 from corpusmill.crawlers.readers.feeds import Entry, Feed, feed_of, json_entry, root_name, xml_entry
 from corpusmill.crawlers.readers.xml import elements
 from corpusmill.crawlers.readers.xml_repair import repaired
@@ -52,13 +52,26 @@ class FeedEntries(Streamed):
         Raises:
             DataError: ``wrong_format``: it is no feed; ``too_large``; ``truncated``: it ends within an entry.
         """
-        data = stream.read(MAX_CONTENT_BYTES + 1)
+        data, broken = _readable(stream)
         if len(data) > MAX_CONTENT_BYTES:
             raise DataError(f"the feed is larger than {MAX_CONTENT_BYTES:,} bytes", kind="too_large")
-        if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
+        if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" and broken is None:
             yield from _json_records(data)
-        else:
+        elif data or broken is None:
             yield from _xml_records(repaired(data))
+        if broken is not None:
+            raise broken
+
+
+def _readable(stream: BinaryIO) -> tuple[bytes, DataError | None]:
+    """Return the bytes of *stream* up to just above the limit, and the error with which it breaks off, if it does."""
+    data = bytearray()
+    try:
+        while len(data) <= MAX_CONTENT_BYTES and (piece := available(stream, MAX_CONTENT_BYTES + 1 - len(data))):
+            data += piece
+    except DataError as error:
+        return bytes(data), error
+    return bytes(data), None
 
 
 def _xml_records(data: bytes) -> Iterator[Record | Broken]:

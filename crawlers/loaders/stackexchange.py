@@ -83,7 +83,7 @@ class StackExchange(Authored):
         Raises:
             DataError: ``wrong_format``: the file has no posts; ``truncated``: it ends within a post.
         """
-        head = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES] if start == 0 and hasattr(stream, "peek") else b"<posts>"
+        head = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES] if hasattr(stream, "peek") else b"<posts>"
         root = "posts" if b"<posts" in head else ""
         if head.startswith(_SEVEN_ZIP):
             raise DataError("a 7z archive: unpack it, and name its Posts.xml in `path`", kind="wrong_format")

@@ -102,10 +102,11 @@ class Wikipedia(Streamed):
             with open_decompressed(path) as stream:
                 yield from self.records_of(stream, name=name, counts=counts, end=end)
         else:
-            reader = _Reader(self, _site_of_file(path), counts, name)
+            head = _head_of_file(path)
+            reader = _Reader(self, site_of(head), counts, name)
             with open_file(path) as stream:
                 stream.seek(start)
-                for element in elements(stream, "page", start=start, end=end):
+                for element in elements(stream, "page", start=start, end=end, root=_root(head)):
                     yield from reader.read(element, offset=element.offset)
 
     def records_of(
@@ -116,7 +117,7 @@ class Wikipedia(Streamed):
         if self._is_index(head, counts):
             return
         reader = _Reader(self, site_of(head), counts, name)
-        for element in elements(whole, "page", end=end, root="mediawiki" if b"<mediawiki" in head else ""):
+        for element in elements(whole, "page", end=end, root=_root(head)):
             yield from reader.read(element, offset=element.offset)
 
     def _packed_records(
@@ -128,13 +129,12 @@ class Wikipedia(Streamed):
             head, whole = read_head(whole)
             if self._is_index(head, counts):
                 return
-            site = site_of(head)
         elif stream.is_past(0):
             return
         else:
-            site = _site_of_file(path)
-        reader = _Reader(self, site, counts, name)
-        for element in elements(whole, "page"):
+            head = _head_of_file(path)
+        reader = _Reader(self, site_of(head), counts, name)
+        for element in elements(whole, "page", root=_root(head), is_inside=start > 0):
             if stream.is_past(element.offset):
                 return
             yield from reader.read(element, offset=None)
@@ -154,9 +154,14 @@ class Wikipedia(Streamed):
         return False
 
 
-def _site_of_file(path: str) -> Site:
+def _head_of_file(path: str) -> bytes:
     with open_decompressed(path) as stream:
-        return site_of(read_head(stream)[0])
+        return read_head(stream)[0]
+
+
+def _root(head: bytes) -> str:
+    """Return the root element of a dump, which some tools leave out when they cut dumps."""
+    return "mediawiki" if b"<mediawiki" in head else ""
 
 
 class _Reader:
