@@ -110,7 +110,6 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "defaultsort": lambda parts, page: "",
     "defaultsortkey": lambda parts, page: "",
     "displaytitle": lambda parts, page: "",
-    "#invoke": lambda parts, page: "",
     "#lst": lambda parts, page: "",
     "#section": lambda parts, page: "",
     "#coordinates": lambda parts, page: "",
@@ -125,6 +124,9 @@ FUNCTIONS: Final[dict[str, Function]] = {
 }
 """By name in lower case; the first part is what follows the colon."""
 
+_PARTS_OF_TIME: Final = tuple(
+    "year month month1 monthname monthnamegen monthabbrev day day2 dow dayname time hour week timestamp".split()
+)
 WORDS: Final[dict[str, Callable[[Page], str]]] = {
     "!": lambda page: "|",
     "=": lambda page: "=",
@@ -145,4 +147,8 @@ WORDS: Final[dict[str, Callable[[Page], str]]] = {
     "namespace": lambda page: "",
     "contentlanguage": lambda page: page.language.code,
 }
-"""Words that stand for a text, by name in lower case."""
+WORDS |= dict.fromkeys(
+    (f"{which}{what}" for which in ("current", "local") for what in _PARTS_OF_TIME),
+    lambda page: "",
+)
+"""Words that stand for a text, by name in lower case. The day on which a page is read is left out."""
