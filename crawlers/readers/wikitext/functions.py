@@ -124,8 +124,10 @@ FUNCTIONS: Final[dict[str, Function]] = {
 }
 """By name in lower case; the first part is what follows the colon."""
 
-_PARTS_OF_TIME: Final = tuple(
-    "year month month1 monthname monthnamegen monthabbrev day day2 dow dayname time hour week timestamp".split()
+_WORDS_OF_TIME: Final = tuple(
+    f"{which}{what}"
+    for which in ("current", "local")
+    for what in "year month month1 monthname monthnamegen monthabbrev day day2 dow dayname time hour week timestamp".split()
 )
 WORDS: Final[dict[str, Callable[[Page], str]]] = {
     "!": lambda page: "|",
@@ -146,9 +148,6 @@ WORDS: Final[dict[str, Callable[[Page], str]]] = {
     "sitename": lambda page: page.site,
     "namespace": lambda page: "",
     "contentlanguage": lambda page: page.language.code,
+    **dict.fromkeys(_WORDS_OF_TIME, lambda page: ""),
 }
-WORDS |= dict.fromkeys(
-    (f"{which}{what}" for which in ("current", "local") for what in _PARTS_OF_TIME),
-    lambda page: "",
-)
 """Words that stand for a text, by name in lower case. The day on which a page is read is left out."""

@@ -167,12 +167,9 @@ def test_other_languages_have_templates_of_their_own(code: str, wikitext: str, t
 
 @pytest.mark.parametrize(
     ("code", "heading"),
-    [("nl", "Externe links"), ("pl", "Przypisy"), ("sv", "Källor"), ("ar", "مراجع"), ("uk", "Примітки")]
-    + [
-        ("uk", "См. также"),
-        ("cs", "Externí odkazy"),
-        ("ko", "각주"),
-        ("ca", "Referències"),
+    [
+        *(("nl", "Externe links"), ("pl", "Przypisy"), ("sv", "Källor"), ("ar", "مراجع"), ("uk", "Примітки")),
+        *(("uk", "См. также"), ("cs", "Externí odkazy"), ("ko", "각주"), ("ca", "Referències")),
         ("he", "קישורים חיצוניים"),
     ],
 )
