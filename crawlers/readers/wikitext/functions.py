@@ -124,11 +124,10 @@ FUNCTIONS: Final[dict[str, Function]] = {
 }
 """By name in lower case; the first part is what follows the colon."""
 
-_WORDS_OF_TIME: Final = tuple(
-    f"{which}{what}"
-    for which in ("current", "local")
-    for what in "year month month1 monthname monthnamegen monthabbrev day day2 dow dayname time hour week timestamp".split()
+_PARTS_OF_TIME: Final = (
+    "year month month1 monthname monthnamegen monthabbrev day day2 dow dayname time hour week timestamp".split()
 )
+_WORDS_OF_TIME: Final = tuple(f"{which}{part}" for which in ("current", "local") for part in _PARTS_OF_TIME)
 WORDS: Final[dict[str, Callable[[Page], str]]] = {
     "!": lambda page: "|",
     "=": lambda page: "=",
