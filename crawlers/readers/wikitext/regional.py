@@ -28,6 +28,8 @@ def unit(arguments: Arguments, page: Page) -> str:
     """Return a number with its units: {{unité|10|m||s|-1}} (with exponents), {{unidad|10|km}}, {{M|10|ul=km}}."""
     values = arguments.numbered()
     text = number_in_style(values[0], page) if values else ""
+    if last := arguments.get("à"):
+        text += f" à {number_in_style(last, page)}"
     if power := arguments.get("e"):
         text += f"×10{superscript(power)}"
     units = ""

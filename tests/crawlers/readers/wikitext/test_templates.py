@@ -139,6 +139,7 @@ def test_hatnotes_and_navigation_are_left_out() -> None:
         ("fr", "{{unité|12345.5|km|2}}, {{date|1|1|1900}}", "12 345,5 km², 1er janvier 1900"),
         ("fr", "au {{s|XIX|e}} et {{XXe siècle}} {{lang-en|City}}", "au XIXe siècle et XXe siècle en anglais : City"),
         ("fr", "du {{s2-|XVIII|e|XIX|e}}, {{unité|5|e=6|km}}", "du XVIIIe et XIXe siècles, 5×10⁶ km"),
+        ("fr", "le {{1er|janvier}}, {{unité|5|à=7|km}}", "le 1er janvier, 5 à 7 km"),
         ("nl", "{{convert|12.5|mi|km}} {{lang-en|City}} {{EUR|5}}", "12,5 mi (20,1 km) Engels: City € 5"),
         ("pl", "{{liczba|12345}} {{ang.|City}} {{data|2010-03-05}}{{fakt}}", "12 345 ang. City 5 marca 2010"),
         ("ar", "{{إنج|City}} {{تاريخ الميلاد|1950|3|5}} {{لا لف|10 كم}}", "بالإنجليزية: City 5 مارس 1950 10 كم"),
