@@ -58,6 +58,7 @@ def test_links_between_pages_work(page: Path) -> None:
 
 
 LOADING = sorted((ROOT / "docs" / "how-to").glob("load-*.md"))
+BESIDE = re.compile(r"^```toml\n# (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RECIPE = re.compile(r"^```yaml[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -70,6 +71,8 @@ def test_the_recipes_of_the_pages_on_formats_are_valid(
     monkeypatch.setenv("CORPUSMILL_PSEUDONYM_KEY", "k" * 64)
     recipes = RECIPE.findall(page.read_text(encoding="utf-8"))
     assert recipes
+    for name, content in BESIDE.findall(page.read_text(encoding="utf-8")):
+        (tmp_path / name).write_text(content, encoding="utf-8")
 
     for number, recipe in enumerate(recipes):
         path = tmp_path / f"{number}.yaml"

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, BinaryIO, ClassVar, Final, Literal, cast
+from typing import Annotated, Any, BinaryIO, ClassVar, Final, Literal, cast
 
 from lxml import etree
 from pydantic import Field
@@ -31,6 +31,15 @@ _INDEX: Final = re.compile(rb"\d+:\d+:")
 _WORD: Final = re.compile(r"\s*(#[^\s\[:：]+)")
 
 
+def _or_a_file(schema: dict[str, Any]) -> None:
+    """Allow the name of a file in the JSON Schema of recipes; reading a recipe replaces it by the file's content."""
+    schema["anyOf"] = [
+        {"type": "string"},
+        {"type": "object", "additionalProperties": schema.pop("additionalProperties")},
+    ]
+    del schema["type"]
+
+
 class Wikipedia(Streamed):
     """XML dumps of Wikipedia and other wikis of MediaWiki, plain or compressed, also the files of `Special:Export`.
 
@@ -40,12 +49,13 @@ class Wikipedia(Streamed):
     plain ones are read in slices. Indexes of dumps are not needed, and contain no documents.
     """
 
+    version: ClassVar[int] = 2
     suffixes: ClassVar[tuple[str, ...]] = packed(".xml")
     depends: ClassVar[tuple[str, ...]] = ("lxml",)
     about: ClassVar[About] = About(
         license="CC-BY-SA-4.0 for wikis of Wikimedia (CC-BY-SA-3.0 before June 2023); for others, set `license`",
         get="the database dumps of Wikimedia: `pages-articles` or `pages-articles-multistream`, in bzip2",
-        tried="106 articles of a dump in English, one in Bulgarian; made pages of nine languages",
+        tried="106 articles of a dump in English, one in Bulgarian; made pages of fifteen languages",
     )
 
     @classmethod
@@ -70,8 +80,10 @@ class Wikipedia(Streamed):
         default={},
         description="Texts of templates that the built-in table lacks or renders otherwise: `{1}` and `{name}` "
         "are arguments, `{name|1}` is the first that is not empty, and parts in brackets are left out if their "
-        "arguments are empty. An empty text drops the template.",
+        "arguments are empty. An empty text drops the template. Or the name of a file (YAML, JSON or TOML, relative "
+        "to the recipe's folder) that holds them.",
         examples=[{"Chess move": "{1}[ ({comment})]"}],
+        json_schema_extra=_or_a_file,
     )
     language: str | None = Field(
         default=None,
