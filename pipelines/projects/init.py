@@ -157,7 +157,7 @@ def describe(finding: Finding) -> str:
         if finding.records.ids_repeat:
             named = f"named by file and `{id_field}`, which starts again in each file"
         about += f", text in `{finding.records.text_field}`, records {named}"
-    return f"{len(finding.files)} × {finding.suffix}, {size}: {about}"
+    return f"{len(finding.files)} × {finding.suffix}{finding.inner}, {size}: {about}"
 
 
 _UNITS: Final = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
@@ -183,7 +183,7 @@ def _sources(findings: Iterable[Finding]) -> list[list[Finding]]:
     """Group findings that one source can read: the same format and fields."""
     groups: dict[tuple[Any, ...], list[Finding]] = {}
     for finding in findings:
-        groups.setdefault((finding.format, finding.records), []).append(finding)
+        groups.setdefault((finding.format, finding.records, finding.inner), []).append(finding)
     return list(groups.values())
 
 
@@ -194,6 +194,8 @@ def _distinct(name: str, taken: dict[str, int]) -> str:
 
 def _paths(start: Path, group: Sequence[Finding], findings: Sequence[Finding], *, folder: Path) -> list[str]:
     """Return the paths of *group*: patterns by suffix, or single files if a pattern matches files of other groups."""
+    if inner := group[0].inner:
+        return [f"{_path(path, folder)}{inner}" for finding in group for path in finding.files]
     if start.is_file() or any(start in finding.files for finding in group):  # a repository is one finding
         return [_path(start, folder)]
     own = {path for finding in group for path in finding.files}

@@ -11,7 +11,9 @@ import json
 import lzma
 import os
 import re
+import tempfile
 import zlib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +25,9 @@ import pyarrow.parquet as pq
 import zstandard
 
 from corpusmill.pipelines.engines.base import resolve
+from corpusmill.pipelines.projects.archives import write_first_members
 from corpusmill.pipelines.projects.beginnings import GENERAL, begins_as
+from corpusmill.schemas.archive_paths import SEPARATOR, is_archive
 from corpusmill.schemas.errors import CorpusmillError
 
 SAMPLE_BYTES: Final = 4_000_000
@@ -49,6 +53,7 @@ ID_FIELDS: Final = (
 ADDRESS_FIELDS: Final = ("url", "uri", "link", "permalink", "path", "file", "filename")
 _ARRAY: Final = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\{\s*"[^"\\]*"\s*:\s*)?\[\s*\{')
 _TABLE: Final = re.compile(r"\.(xlsx?|ods|orc|avro)(\.[a-z0-9]+)?$")
+_SITEMAP: Final = re.compile(rb"<(?:urlset|sitemapindex)\b")
 _BLANKS: Final = re.compile(r"\s*")
 _SEPARATOR: Final = re.compile(r"\s*,\s*")
 _GIT: Final = "git"
@@ -80,6 +85,7 @@ class Finding:
         size: Total size in bytes.
         records: Fields, for formats with records.
         note: The reason why they cannot be read.
+        inner: If the files are archives, the pattern of their members, as in ``!/**/*.txt``.
     """
 
     format: str | None
@@ -88,6 +94,7 @@ class Finding:
     size: int
     records: Records | None = None
     note: str | None = None
+    inner: str = ""
 
 
 def look(start: Path, *, loaders: Mapping[str, str]) -> list[Finding]:
@@ -105,15 +112,34 @@ def look(start: Path, *, loaders: Mapping[str, str]) -> list[Finding]:
     groups: dict[tuple[Any, ...], list[Path]] = {}
     ids = _Ids()
     for path in _files(start):
-        groups.setdefault(_kind(path, formats, ids), []).append(path)
+        for kind in _inner_kinds(path, formats, loaders) or [(*_kind(path, formats, ids), "")]:
+            groups.setdefault(kind, []).append(path)
     findings = [
-        Finding(name, suffix, tuple(paths), sum(path.stat().st_size for path in paths), ids.judged(name, records), note)
-        for (name, suffix, records, note), paths in groups.items()
+        Finding(
+            *(name, suffix, tuple(paths), sum(path.stat().st_size for path in paths)),
+            *(ids.judged(name, records), note, inner),
+        )
+        for (name, suffix, records, note, inner), paths in groups.items()
     ]
     readable = sum(len(finding.files) for finding in findings if finding.format)
     if repository and 2 * readable < sum(len(finding.files) for finding in findings):
         return repository
     return sorted(findings, key=lambda finding: (finding.format is None, -len(finding.files), finding.suffix))
+
+
+def _inner_kinds(path: Path, formats: _Formats, loaders: Mapping[str, str]) -> list[tuple[Any, ...]]:
+    """Return the kinds of the members of the archive at *path*, with the patterns that match them."""
+    if not is_archive(path.name) or formats.of(path) is not None:
+        return []
+    with tempfile.TemporaryDirectory(prefix="corpusmill-init-") as folder:
+        write_first_members(path, Path(folder))
+        found = look(Path(folder), loaders=loaders)
+    kinds: list[tuple[Any, ...]] = []
+    for each in found:
+        if each.format and not each.inner and each.format != _GIT:
+            star = "*" if each.suffix.startswith(".") else ""
+            kinds.append((each.format, path.suffix.lower(), each.records, None, f"{SEPARATOR}**/{star}{each.suffix}"))
+    return kinds
 
 
 def _is_repository(start: Path) -> bool:
@@ -185,6 +211,8 @@ class _Formats:
         name = path.name.lower()
         ends = [(suffix, kind) for kind in self._loaders for suffix in self._loaders[kind].suffixes]
         fitting = [(suffix, kind) for suffix, kind in ends if name.endswith(suffix.lower())]
+        if is_archive(name):  # `.tar.zst` is not `.zst`
+            fitting = [(suffix, kind) for suffix, kind in fitting if is_archive(suffix)]
         longest = max((len(suffix) for suffix, _ in fitting), default=0)
         candidates = [(suffix, kind) for suffix, kind in fitting if len(suffix) == longest]
         if len(candidates) == 1 and candidates[0][1] not in GENERAL and not _is_shared(candidates[0][0]):
@@ -192,10 +220,8 @@ class _Formats:
         head = _head(path)
         ending = candidates[0][0] if candidates else path.suffix.lower() or path.name
         others = [(ending, kind) for kind in self._loaders if kind not in GENERAL]
-        for group in (
-            candidates,
-            others if all(kind in GENERAL for _, kind in candidates) or _is_shared(ending) else [],
-        ):
+        is_open = all(kind in GENERAL for _, kind in candidates) or _is_shared(ending) or ending == ".json"
+        for group in (candidates, others if is_open else []):
             for suffix, kind in group:
                 if kind not in GENERAL and self._recognizes(kind, head):
                     return kind, suffix
@@ -218,14 +244,15 @@ class _Formats:
 
 
 def _is_shared(suffix: str) -> bool:
-    """Return whether *suffix* says nothing about the format: that of XML, or of archives."""
-    return suffix.lower().startswith(".xml") or suffix.lower() in {".gz", ".tar", ".tgz"}
+    """Return whether *suffix* says nothing about the format: that of XML, of archives, or of a compression."""
+    return suffix.lower().startswith(".xml") or suffix.lower() == ".gz" or is_archive(suffix)
 
 
 def _head(path: Path) -> bytes:
-    """Return the first bytes of the file at *path*, decompressed; empty if it is damaged."""
+    """Return the first bytes of the file at *path*, decompressed, UTF-16 as UTF-8; empty if it is damaged."""
     try:
-        return _beginning(path, HEAD_BYTES)
+        head = _beginning(path, HEAD_BYTES)
+        return head.decode("utf-16", "replace").encode() if head.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else head
     except (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError):
         return b""
 
@@ -234,7 +261,7 @@ def _kind(path: Path, formats: _Formats, ids: _Ids) -> tuple[str | None, str, Re
     """Return the format, suffix, fields and note of the file at *path*."""
     found = formats.of(path)
     if found is None:
-        return None, path.suffix.lower() or path.name, None, _note_on_unknown(path.name.lower())
+        return None, path.suffix.lower() or path.name, None, _note_on_unknown(path.name.lower(), _head(path))
     name, suffix = found
     try:
         rows = None if name in _TEXTS else formats.sample(name, path)
@@ -263,12 +290,18 @@ def _kind(path: Path, formats: _Formats, ids: _Ids) -> tuple[str | None, str, Re
     return name, suffix, records, None
 
 
-def _note_on_unknown(name: str) -> str:
-    """Return why a file with this *name*, in lower case, is left out.
+def _note_on_unknown(name: str, head: bytes) -> str:
+    """Return why a file with this *name*, in lower case, that begins with *head* is left out.
 
-    >>> _note_on_unknown("a.jpg"), _note_on_unknown("a.orc.gz")
+    >>> _note_on_unknown("a.jpg", b""), _note_on_unknown("a.orc.gz", b"")
     ('no loader reads this format', 'no loader reads this format; convert it to JSON Lines or Parquet')
+    >>> _note_on_unknown("a.xml", b"<urlset>")
+    'a sitemap: name its address in `crawl: {sitemaps: [...]}`'
     """
+    if _SITEMAP.search(head):
+        return "a sitemap: name its address in `crawl: {sitemaps: [...]}`"
+    if is_archive(name):
+        return "no loader reads its first members, or it is no archive"
     note = "no loader reads this format"
     return f"{note}; convert it to JSON Lines or Parquet" if _TABLE.search(name) else note
 
