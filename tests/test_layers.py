@@ -215,6 +215,7 @@ TOUCHES_FILES = {
         "crawlers/loaders/git",
         "crawlers/patterns",
         "pipelines/file_dedup/run",
+        "pipelines/projects/archives",
         "pipelines/projects/init",
         "pipelines/recipes/paths",
         "schemas/located_yaml",
