@@ -198,6 +198,20 @@ def test_a_hugging_face_folder_is_exported_through_the_library(tmp_path: Path) -
         load(source("nothing", "huggingface"), tmp_path / "raw", base=tmp_path)
 
 
+def test_a_class_of_a_hugging_face_data_set_is_its_name(tmp_path: Path) -> None:
+    """A template of `{label}: {text}` would otherwise have numbers that only the library can explain."""
+    datasets = pytest.importorskip("datasets")
+    kinds = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["bad", "good"])})
+    table = datasets.Dataset.from_dict({"text": ["one", "two"], "label": [1, None]}, features=kinds)
+    table.save_to_disk(tmp_path / "saved")
+    wanted = source("saved", "huggingface", text_field="{label}: {text}")
+
+    manifest = load(wanted, tmp_path / "raw", base=tmp_path)
+
+    found = rows(loader_of(wanted), tmp_path / "raw" / manifest.files[0].path)
+    assert [row["text"] for row in found] == ["good: one", ": two"]
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run a real PostgreSQL on the loopback interface, and return the address of a database."""
