@@ -265,7 +265,17 @@ def test_rows_of_a_query_are_exported_once(server: str, tmp_path: Path, monkeypa
         "tags": '["x","y"]',
     }
     assert server not in (tmp_path / "raw" / "manifest.json").read_text()
-    for query, problem in (("SELECT nope FROM notes", "nope"), ("DELETE FROM notes", "query fails")):
+    times = "SELECT 'x' AS text, 'infinity'::date AS day, '24:00'::time AS hour, '4713-01-01 BC'::timestamptz AS at"
+    manifest = load(source("${DATABASE_URL}", "postgresql", query=times), tmp_path / "raw", base=tmp_path)
+    (row,) = rows(loader_of(wanted), tmp_path / "raw" / manifest.files[0].path)
+    assert row["metadata"] == {"at": "4713-01-01 00:00:00+00 BC", "day": "infinity", "hour": "24:00:00"}
+    problems = {
+        "SELECT nope FROM notes": "nope",
+        "DELETE FROM notes": "query fails",
+        "SELECT text, id AS text FROM notes": "two columns have the name `text`",
+        r"SELECT id, '\x01'::bytea AS text FROM notes": "column `text` has bytes",
+    }
+    for query, problem in problems.items():
         with pytest.raises(SourceError, match=problem):
             load(source("${DATABASE_URL}", "postgresql", query=query), tmp_path / "raw", base=tmp_path)
     with pytest.raises(UnfinishedError):
