@@ -28,6 +28,9 @@ _MAGIC: Final = b"PAR1"
 _ENCRYPTED_MAGIC: Final = b"PARE"
 _MAX_ROWS: Final = 1024
 _BATCH_BYTES: Final = 8_000_000
+_LARGE_GROUP_BYTES: Final = 64 * 2**20
+"""Content of a row group above which its columns are read in pieces; otherwise each is read at once."""
+_BUFFER_BYTES: Final = 1 << 20
 _MAX_CUTS: Final = 8
 """Maximum number of slices of a row group: reading a slice requires decoding the rows before it."""
 
@@ -160,6 +163,10 @@ def _open(path: str, loader: Parquet) -> pq.ParquetFile:
         if has_encrypted_columns(plain, file.metadata.created_by):
             file.close()
             raise BrokenTableError("columns of the file are encrypted", kind="encrypted")
+    if _largest_group(file.metadata) > _LARGE_GROUP_BYTES:
+        metadata = file.metadata
+        file.close()
+        file = pq.ParquetFile(random_access(path), metadata=metadata, pre_buffer=False, buffer_size=_BUFFER_BYTES)
     try:
         require_columns(file.schema_arrow, loader, path)
     except UnicodeDecodeError as error:
@@ -169,6 +176,10 @@ def _open(path: str, loader: Parquet) -> pq.ParquetFile:
         file.close()
         raise
     return file
+
+
+def _largest_group(metadata: pq.FileMetaData) -> int:
+    return max((metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups)), default=0)
 
 
 def _first_byte(row_group: pq.RowGroupMetaData) -> int:

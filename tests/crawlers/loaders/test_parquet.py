@@ -6,6 +6,9 @@ import base64
 import errno
 import hashlib
 import json
+import random
+import subprocess
+import sys
 import tempfile
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -341,3 +344,24 @@ def test_the_text_may_be_a_field_of_an_object(tmp_path: Path) -> None:
         with pytest.raises(SourceError) as error:
             Parquet(text_field=field).check(str(path))
         assert hint in str(error.value.hint)
+
+
+def test_a_large_row_group_is_read_in_pieces(tmp_path: Path) -> None:
+    """A file of one row group would otherwise need the memory of its largest column in each worker."""
+    path = tmp_path / "a.parquet"
+    text = random.Random(1).randbytes(1000)
+    texts = pa.array([(number.to_bytes(4, "big") + text).hex() for number in range(60_000)])
+    pq.write_table(pa.table({"text": texts}), path, use_dictionary=False, compression=None, row_group_size=60_000)
+    script = (
+        "import resource, sys\nfrom corpusmill.crawlers.loaders.parquet import Parquet\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "next(Parquet().read(sys.argv[2], name='')); before = peak()\n"
+        "rows = sum(batch.num_rows for batch in Parquet().read(sys.argv[1], name='')); print(rows, peak() - before)"
+    )
+    small = tmp_path / "b.parquet"
+    pq.write_table(pa.table({"text": ["a"]}), small)
+
+    out = subprocess.run([sys.executable, "-c", script, path, small], capture_output=True, text=True, check=True).stdout
+
+    number, kib = map(int, out.split())
+    assert (path.stat().st_size > 120_000_000, number, kib < 100_000) == (True, 60_000, True)
