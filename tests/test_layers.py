@@ -215,12 +215,12 @@ TOUCHES_FILES = {
         "crawlers/loaders/git",
         "crawlers/patterns",
         "pipelines/file_dedup/run",
-        "pipelines/projects/archives",
         "pipelines/projects/init",
         "pipelines/recipes/paths",
         "schemas/located_yaml",
     },
     "temporary files of a task, on this machine": {"crawlers/loaders/buckets", "crawlers/readers/code/repository"},
+    "temporary files of a command, on this machine": {"pipelines/projects/sniff"},
     "temporary files of an exchange, on this machine": {
         "pipelines/engines/beam",
         "pipelines/engines/driver",
