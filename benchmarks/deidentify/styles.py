@@ -1,0 +1,135 @@
+"""Notes of eight styles, whole and with planted identifiers, and what de-identification did to each word of them."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from benchmarks.deidentify.facts import KINDS, Facts
+from benchmarks.deidentify.persons import Person, person, pool
+from corpusmill.schemas.deidentification.text import identifier_spans
+
+_FOLDER: Final = Path(__file__).parent
+_SLOT: Final = re.compile(r"\{(\w+)(?::(\w+))?\}")
+_WORD: Final = re.compile(r"\w+(?:['’-]\w+)*")
+
+
+class Planted(NamedTuple):
+    """An identifier at ``[start, end)`` of a note, with its kind and the slot that it fills."""
+
+    start: int
+    end: int
+    kind: str
+    form: str
+
+
+class Note(NamedTuple):
+    """A note and its identifiers."""
+
+    style: str
+    text: str
+    planted: tuple[Planted, ...]
+
+
+class Score(NamedTuple):
+    """Counts over notes. `words` are those outside identifiers, and `masked` those of them that were replaced."""
+
+    planted: Counter[tuple[str, str]]
+    left: Counter[tuple[str, str]]
+    words: int
+    masked: Counter[str]
+    examples: list[tuple[Planted, str]]
+
+    def kinds(self) -> dict[str, tuple[int, int]]:
+        """Return the planted and the left identifiers of each kind."""
+        totals: dict[str, tuple[int, int]] = {}
+        for (kind, form), number in sorted(self.planted.items()):
+            planted, left = totals.get(kind, (0, 0))
+            totals[kind] = planted + number, left + self.left[kind, form]
+        return totals
+
+
+def notes(name: str, *, count: int, seed: int) -> Iterator[Note]:
+    """Yield *count* notes of the set *name*, a folder with templates, names and places."""
+    names, places = pool(name), _places(name)
+    templates = [
+        (path.stem, template.strip("\n"))
+        for path in sorted((_FOLDER / name).glob("*.txt"))
+        for template in path.read_text(encoding="utf-8").split("=====\n")
+    ]
+    for number in range(count):
+        chance = random.Random(seed * 1_000_003 + number)
+        style, template = templates[number % len(templates)]
+        people: dict[str, Person] = {}
+        facts = Facts(chance, places)
+
+        def value(slot: str, form: str | None) -> tuple[str, str | None]:
+            if form is None:
+                return facts.make(slot), KINDS[slot]
+            if slot not in people:
+                people[slot] = person(names, chance)
+            forms = people[slot].forms()
+            return (forms[form], "name") if form in forms else (people[slot].words()[form], None)
+
+        yield _filled(style, template, value)
+
+
+def _filled(style: str, template: str, value: object) -> Note:
+    pieces: list[str] = []
+    planted: list[Planted] = []
+    at = length = 0
+    for match in _SLOT.finditer(template):
+        made, kind = value(match[1], match[2])  # type: ignore[operator]
+        before = template[at : match.start()]
+        length += len(before)
+        if kind is not None:
+            planted.append(Planted(length, length + len(made), kind, match[2] or match[1]))
+        pieces += [before, made]
+        length += len(made)
+        at = match.end()
+    return Note(style, "".join((*pieces, template[at:])), tuple(planted))
+
+
+def score(name: str, *, count: int, seed: int) -> Score:
+    """De-identify the notes of *name*. An identifier is left if a word of it with two characters or more is left."""
+    planted: Counter[tuple[str, str]] = Counter()
+    left: Counter[tuple[str, str]] = Counter()
+    masked: Counter[str] = Counter()
+    examples: list[tuple[Planted, str]] = []
+    words = 0
+    for note in notes(name, count=count, seed=seed):
+        is_covered, is_planted = bytearray(len(note.text)), bytearray(len(note.text))
+        for span in identifier_spans(note.text):
+            is_covered[span.start : span.end] = b"\1" * (span.end - span.start)
+        for one in note.planted:
+            is_planted[one.start : one.end] = b"\1" * (one.end - one.start)
+            planted[one.kind, one.form] += 1
+            if _is_left(note.text, one, is_covered):
+                left[one.kind, one.form] += 1
+                examples.append((one, note.text[max(0, one.start - 40) : one.end + 25]))
+        for word in _WORD.finditer(note.text):
+            if not any(is_planted[word.start() : word.end()]):
+                words += 1
+                if any(is_covered[word.start() : word.end()]):
+                    masked[word[0]] += 1
+    return Score(planted, left, words, masked, examples)
+
+
+def _is_left(text: str, planted: Planted, is_covered: bytearray) -> bool:
+    return any(
+        word.end() - word.start() > 1 and not all(is_covered[word.start() : word.end()])
+        for word in re.finditer(r"\w+", text[: planted.end])
+        if word.start() >= planted.start
+    )
+
+
+def _places(name: str) -> dict[str, tuple[str, ...]]:
+    lines = (_FOLDER / name / "places.list").read_text(encoding="utf-8").splitlines()
+    return {
+        key: tuple(word.replace("_", " ") for word in words.split())
+        for key, words in (line.split(": ", 1) for line in lines if line)
+    }
