@@ -1,19 +1,68 @@
 """Lists of words: given and family names, eponyms of medicine, and words that never belong to a name.
 
-The names are the most frequent ones of the 1990 census of the United States, in the public domain. A ``*`` marks a name
-that is also an ordinary word or a place, or, for given names, rare: it counts as a name only beside another one.
-`common_words.txt` has words of a small dictionary of English, and of medicine; a capitalized word that is not among
-them is more likely a name. `sources.txt` names the sources and their licenses.
+The names are the most frequent ones of the census of 1990 and of the births of the United States, in the public domain.
+A ``*`` marks a name that is also an ordinary word or a place, or, for given names, rare: alone, it counts as a name only
+where an ordinary word would not be capitalized. `common_words.txt` has words of a small dictionary of English, and of
+medicine; `rare_words.txt` has further ones, and drugs; `proper_words.txt` has words that are always capitalized and no
+names of people. A capitalized word that is in none of them is a name. `sources.txt` names the sources and licenses.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Final, NamedTuple
+
+from corpusmill.schemas.deidentification.patterns import compiled
 
 _FOLDER = Path(__file__).parent
-FILES = ("given_names.txt", "family_names.txt", "eponyms.txt", "no_names.txt", "common_words.txt")
+FILES = (
+    "given_names.txt",
+    "family_names.txt",
+    "eponyms.txt",
+    "no_names.txt",
+    "common_words.txt",
+    "rare_words.txt",
+    "proper_words.txt",
+)
+_MEDICAL_ENDING: Final = compiled(
+    r"(?:itis|osis|oses|emia|emic|uria|pathy|pathic|ectomy|otomy|ostomy|plasty|scopy|scopic|gram|graphy|graphic|trophy"
+    r"|algia|oma|omas|omata|cillin|mycin|cycline|azole|prazole|sartan|statin|olol|pril|dipine|mab|tinib|ciclib|parin"
+    r"|xaban|gliptin|gliflozin|glutide|afil|azepam|zolam|barbital|caine|sone|olone|vir|vudine|oxacin|setron|triptan"
+    r"|tidine|semide|thiazide|coccus|cocci|coccal|bacter|bacteria|plegia|paresis|phasia|phagia|pnea|rrhea|rrhage|lysis"
+    r"|lytic|genic|genesis|centesis|desis|pexy|stomy|tomy|tripsy|meter|metry|ology|ologist|ologic|cyte|cytic|penia"
+    r"|philia|phobia|edema|iform|aceous|ization|izing|ized)\Z"
+)
+"""Ends of words of medicine that no dictionary has all of."""
+_MIN_ENDED: Final = 6
+_CONTRACTED: Final = frozenset(("t", "ll", "ve", "re", "m", "d"))
+_INFLECTIONS: Final = ("s", "es", "ed", "ing", "ly", "d", "er", "al", "ic")
+
+
+class Traits(NamedTuple):
+    """What the lists say about a folded word.
+
+    Args:
+        is_sure: It is hardly ever anything else than a name.
+        is_listed: It is on a list of names.
+        is_word: It is in a dictionary, or has the form of a word of medicine.
+        is_excluded: It never belongs to a name.
+        is_proper: It is always capitalized, and no name of a person.
+        is_eponym: It is a name that medical terms have.
+    """
+
+    is_sure: bool
+    is_listed: bool
+    is_word: bool
+    is_excluded: bool
+    is_proper: bool
+    is_eponym: bool
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether no list has the word."""
+        return not any(self)
 
 
 @dataclass(frozen=True)
@@ -27,6 +76,37 @@ class Lexicon:
     eponyms: frozenset[str]
     no_names: frozenset[str]
     common: frozenset[str]
+    rare: frozenset[str]
+    proper: frozenset[str]
+    _traits: dict[str, Traits] = field(default_factory=dict, compare=False)
+
+    def traits(self, word: str) -> Traits:
+        """Return what the lists say about the folded *word*; the answers for the last words are kept."""
+        known = self._traits.get(word)
+        if known is None:
+            if len(self._traits) > _MAX_KEPT:
+                self._traits.clear()
+            known = self._traits[word] = self._looked_up(word)
+        return known
+
+    def _looked_up(self, word: str) -> Traits:
+        word = word.replace("'", "") if word.startswith(("o'", "d'")) else word
+        return Traits(
+            is_sure=len(word) > 2 and (word in self.sure_given or word in self.sure_family),
+            is_listed=word in self.given or word in self.family,
+            is_word=self._is_word(word),
+            is_excluded=word in self.no_names,
+            is_proper=word in self.proper,
+            is_eponym=word in self.eponyms,
+        )
+
+    def _is_word(self, word: str) -> bool:
+        if word in self.common or word in self.rare or ("'" in word and word.rpartition("'")[2] in _CONTRACTED):
+            return True
+        if len(word) >= _MIN_ENDED and _MEDICAL_ENDING.search(word):
+            return True
+        stems = (word[: -len(end)] for end in _INFLECTIONS if word.endswith(end) and len(word) - len(end) > 3)
+        return any(stem in self.common or stem in self.rare for stem in stems)
 
     def is_ordinary(self, word: str) -> bool:
         """Return whether the folded *word* is a listed name that is also an ordinary word, or has two letters."""
@@ -35,20 +115,26 @@ class Lexicon:
         return len(word) < 3 or (is_listed and not is_sure) or word in self.no_names
 
 
+_MAX_KEPT: Final = 50_000
+
+
 @cache
 def lexicon() -> Lexicon:
     """Return the lists, read once in each process."""
     given, family = (_read(name) for name in FILES[:2])
     eponyms = frozenset(_read("eponyms.txt"))
     sure_given, sure_family = (frozenset(name for name in names if not name.endswith("*")) for names in (given, family))
+    proper = frozenset(_read("proper_words.txt"))
     return Lexicon(
         given=frozenset(name.rstrip("*") for name in given),
         family=frozenset(name.rstrip("*") for name in family),
-        sure_given=sure_given - eponyms,
-        sure_family=sure_family - eponyms,
+        sure_given=sure_given - eponyms - proper,
+        sure_family=sure_family - eponyms - proper,
         eponyms=eponyms,
         no_names=frozenset(_read("no_names.txt")),
         common=frozenset(_read("common_words.txt")) | {"not", "of"},
+        rare=frozenset(_read("rare_words.txt")),
+        proper=proper,
     )
 
 

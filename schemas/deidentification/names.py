@@ -1,59 +1,50 @@
-"""Names of people: known from the record, after a word that announces one, or from lists of names.
+"""Names of people: known from the record, after a word that announces one, on a list, or in no dictionary.
 
-A name that is found once is also replaced where only a part of it follows, except where it is part of a medical term
-(`Parkinson disease`, `Foley catheter`) or an ordinary word (`White`, `May`).
+A capitalized word that no dictionary of English, medicine or drugs has is a name. A name that is also a word (`Rose`,
+`White`) counts where a word would not be capitalized, after a word that announces a name, and beside a name. A name that
+is found once is also replaced where only a part of it follows, except where it is part of a medical term (`Parkinson
+disease`, `Foley catheter`).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from corpusmill.schemas.deidentification.cues import (
     CREDENTIALS,
-    INTRODUCED,
     LABELS,
+    RELATIVE_WORDS,
     RELATIVES,
+    SPEECH,
     STRICT,
     TITLES,
-    cue_ends,
+    cue_before,
+    speaks_after,
 )
-from corpusmill.schemas.deidentification.known import folded
-from corpusmill.schemas.deidentification.lexicon import Lexicon, lexicon
 from corpusmill.schemas.deidentification.patterns import compiled
 from corpusmill.schemas.deidentification.spans import Span
+from corpusmill.schemas.deidentification.words import Word, Words
 
-_WORD: Final = compiled(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-_GAP: Final = compiled(r"[ \t]|,[ \t]|\.[ \t]|[ \t]\n?[ \t]*")
-_PARTICLES: Final = frozenset("de del della der den van von la le al bin ibn da dos du el ter st san o".split())
-_BEFORE_INITIAL: Final = frozenset("by with from to per and of for dr mr mrs ms cc".split())
-_TERM: Final = compiled(
-    r"(?:['’]s?)?(?:[ -](?:[A-Z][\w'’-]+[ -]){0,2}|-[A-Z][\w-]*[ -]|/[A-Z]\w+[ -])"
-    r"(?i:diseases?|syndromes?|signs?|tests?|tumou?rs?|catheters?|scale|scores?|scoring|class(?:ification)?|criteria|fractures?|palsy|lymphoma|sarcoma|cysts?|nodes?"
-    r"|nodules?|maneuver|procedure|operation|repair|reflex|contracture|ulcers?|hernias?|bodies|cells?|stain|drains?|tubes?|clamps?|forceps|splint|traction"
-    r"|position|triad|law|murmur|gland|duct|ligament|stage|staging|grade|index|phenomenon|anemia|purpura|thyroiditis|arteritis|encephalopathy|aphasia"
-    r"|psychosis|chorea|esophagus|pouch|anastomosis|line|port|wires?|pins?|plate|lamp|chart|monitor|ultrasound|study|studies|coma|diverticul\w+|deformity"
-    r"|neuroma|spots?|breathing|respirations?|sounds?|lactate|solution|virus|fever|bundle|fibers?|layer|canal|tubes|tendon|tendinitis|factor|protein|protocol"
-    r"|block|rash|lines|nevus|dystrophy|disorder|paralysis|ataxia|method|medium|agar|technique|incision|approach|shunt|needle|suture|retractor|bandage|dressing"
-    r"|bag|scissors|mask|cannula|suction|tip|knee|elbow|toe|thumb|finger|vertigo|deficiency|hemorrhoid|erythema|phlebitis|melanoma|carcinoma|malformation|anomaly"
-    r"|gangrene|angina|granulomatosis|neuralgia|neuropathy|nephropathy|count|matter|blood|stool|lesion|infarct\w*|infection|borreliosis|risk|prognostic"
-    r"|assessment|questionnaire|inventory|movement|response|waves?|rods?|thrombosis|lung|membrane|device|formula|equation|rule|rules|mobility|performance"
-    r"|gait|stance|pupil|rhythm|aneurysm|type\b)"
-)
-"""What makes the name before it a medical term."""
-_POSSESSIVE_TERM: Final = compiled(r"['’]s?\b")
+PARTICLES: Final = frozenset("de del della der den van von la le al bin ibn da dos du el ter st san di y e".split())
+_AND: Final = frozenset(("and", "or", "und", "y"))
+_CHAIN: Final = frozenset((", ", " & ", "/", " / ", " + ", "; ", ","))
+_MODALS: Final = frozenset(("will", "may"))
+_MONTH_NAMES: Final = frozenset("may april june august".split())
+_TIME: Final = frozenset("in since until during this early late mid last next of by from through every each on".split())
+_ARTICLES: Final = frozenset("a an the this that these no".split())
+_AGENTS: Final = frozenset("by per from to told informed notified paged asked saw seen met consulted".split())
 _STREET_LIKE: Final = compiled(
     r"[ ](?:Street|St|Avenue|Ave|Road|Hospital|Clinic|Center|University|Unit|Ward|Building|Tower|Pavilion)\b"
 )
-
-
-class _Word(NamedTuple):
-    start: int
-    end: int
-    word: str
-    is_capitalized: bool
-    is_upper: bool
+_QUOTED: Final = compiled(r"[\"“](?P<name>[A-Z][a-z]{1,12})[\"”]")
+_LOW_SIGNATURE: Final = compiled(
+    r"(?:(?:(?<=\n)|(?<=\A)|[-–:]|\bby)[ \t]*)(?P<initial>[a-z])\.[ \t]?(?=[^\W\d_][\w'’ -]{1,30}(?:[ \t]+(?:rn|md|lpn|np|pa|do|cna)\b|[ \t]*(?:\n|\Z)))"
+)
+_MIN_UPPER: Final = 5
+"""Letters of a word in capitals that is a name because no dictionary has it; a shorter one is an abbreviation."""
+_MIN_LOWER: Final = 4
+_LONGEST_RUN: Final = 5
 
 
 class _Names:
@@ -61,172 +52,321 @@ class _Names:
 
     def __init__(self, text: str, known: frozenset[str]) -> None:
         self.text = text
-        self.lexicon: Lexicon = lexicon()
+        self.words = Words(text)
         self.known = known
-        self.words = [_as_word(match) for match in _WORD.finditer(text)]
         self.at = {word.start: index for index, word in enumerate(self.words)}
         self.marked: set[int] = set()
         self.caught: set[str] = set()
 
     def spans(self) -> Iterator[Span]:
-        self._introduced()
-        self._listed()
+        self._credited()
+        for index in range(len(self.words)):
+            if self.words[index].is_capitalized:
+                self._judge(index)
+            elif index not in self.marked:
+                self._judge_lower(index)
+        self._lower_signatures()
+        self._quoted()
+        self._beside()
         self._repeated()
+        self._beside()
         self._initials()
         yield from self._joined()
 
-    def _introduced(self) -> None:
-        for end, strength in cue_ends(self.text):
-            index = self.at.get(end)
-            if index is not None:
-                self._catch(self._run(index, with_comma=strength in (LABELS, STRICT)), strength)
-        for match in CREDENTIALS.finditer(self.text):
-            self._catch_before(match.start())
-        for match in INTRODUCED.finditer(self.text):
-            index = self.at.get(match.start("name"))
-            if index is not None:
-                self._catch(self._run(index, with_comma=False), LABELS)
+    def _judge(self, index: int) -> None:
+        """Mark the capitalized word, and the name that begins with it, if it is one."""
+        word, traits = self.words[index], self.words[index].traits
+        cue = cue_before(self.words, index)
+        if cue is not None:
+            self._catch(self._run(index, with_comma=cue in (LABELS, STRICT)), cue)
+        if index in self.marked or traits.is_excluded or len(word.word) == 1:
+            return
+        if word.is_upper:
+            if self._is_upper_name(index):
+                self._mark([index])
+            self._upper_pair(index)
+        elif self._is_plain_name(index) or self._is_word_as_name(index):
+            self._mark([index])
+
+    def _is_plain_name(self, index: int) -> bool:
+        """Return whether the word is on a list of names and no word, or on no list at all."""
+        word, words = self.words[index], self.words
+        if word.traits.is_sure:
+            return not (
+                words.is_term(index, is_name=word.word in self.caught) or _STREET_LIKE.match(self.text, word.end)
+            )
+        if not word.word.isascii() and len(word.word) > 1:
+            return True
+        return words.is_unknown(index) and not words.is_term(index) and not words.is_dosed(index)
+
+    def _is_word_as_name(self, index: int) -> bool:
+        """Return whether a name that is also a word is a name here."""
+        words, word = self.words, self.words[index]
+        if not word.traits.is_listed or words.is_dosed(index) or words.is_term(index):
+            return False
+        if word.traits.is_proper and word.word not in _MONTH_NAMES:
+            return False
+        before = words[index - 1].word if index else ""
+        if words.is_inside_sentence(index):
+            if before in _ARTICLES or _STREET_LIKE.match(self.text, word.end):
+                return False
+            if word.word in _MONTH_NAMES:
+                return before not in _TIME and not self.text[word.end : word.end + 2].strip()[:1].isdigit()
+            return before in _AGENTS or before in RELATIVE_WORDS if word.traits.is_eponym else True
+        return self._begins_as_a_name(index)
+
+    def _begins_as_a_name(self, index: int) -> bool:
+        """Return whether what follows a word at the beginning of a sentence is said of a person."""
+        words, word = self.words, self.words[index]
+        if speaks_after(words, index):
+            return True
+        gap, following = words.gap(index), words[index + 1] if index + 1 < len(words) else None
+        if following is None or gap != " ":
+            return gap == " (" and following is not None and following.word in RELATIVE_WORDS
+        if following.word in ("is", "was") and index + 2 < len(words):
+            return words[index + 2].word in ("a", "an", "our") and word.word in words.lexicon.given
+        return (
+            word.word in words.lexicon.given
+            and following.is_capitalized
+            and not following.is_upper
+            and following.word in words.lexicon.family
+            and not (following.traits.is_excluded or following.traits.is_proper or words.is_term(index + 1))
+        )
+
+    def _is_upper_name(self, index: int) -> bool:
+        word, words = self.words[index], self.words
+        letters = word.word.replace("-", "")
+        if words.is_term(index) or word.traits.is_word or words.is_dosed(index):
+            return False
+        if word.traits.is_sure:
+            return len(letters) >= _MIN_LOWER
+        return len(letters) >= _MIN_UPPER and words.is_unknown(index) or not word.word.isascii()
+
+    def _upper_pair(self, index: int) -> None:
+        """Mark `FAMILY, GIVEN M.` in capitals."""
+        words = self.words
+        if index + 1 >= len(words) or words.gap(index) not in (", ", ","):
+            return
+        pair = (words[index], words[index + 1])
+        if not all(one.is_upper and not one.traits.is_excluded and not one.traits.is_proper for one in pair):
+            return
+        has_initial = (
+            index + 2 < len(words) and words.gap(index + 1) == " " and len(words[index + 2].word) == 1
+        )
+        is_labeled = index == 0 or any(sign in words.gap(index - 1) for sign in ":\n=")
+        are_names = [one.traits.is_listed or not one.traits.is_word for one in pair]
+        are_sure = [one.traits.is_sure or (not one.traits.is_word and len(one.word) >= _MIN_UPPER) for one in pair]
+        if all(are_names) and (any(are_sure) or has_initial or is_labeled) and (has_initial or is_labeled or all(are_sure)):
+            self._mark([index, index + 1, index + 2] if has_initial else [index, index + 1])
+
+    def _judge_lower(self, index: int) -> None:
+        """Mark a name in lower case: after a title or a relative, or a name that is no word."""
+        word, words = self.words[index], self.words
+        traits = word.traits
+        if len(word.word) < 2 or traits.is_excluded:
+            return
+        cue = cue_before(words, index)
+        is_certain = traits.is_sure and not traits.is_word
+        if cue is not None and word.word in PARTICLES and index + 1 < len(words) and not words[index + 1].traits.is_word:
+            self._mark([index])
+            self._mark_lower([index + 1])
+        elif cue == TITLES:
+            is_weak_word = word.word in SPEECH or word.word in _MODALS or word.word in RELATIVE_WORDS
+            if (traits.is_listed and not is_weak_word) or not (traits.is_word or traits.is_proper):
+                self._mark_lower([index])
+        elif cue in (RELATIVES, LABELS):
+            is_given = word.word in words.lexicon.given and word.word not in _MODALS and traits.is_listed
+            if is_certain or words.is_unknown(index) or (is_given and self._is_subject(index)):
+                self._mark_lower([index])
+        elif cue == STRICT and words.is_unknown(index):
+            following = words[index + 1] if index + 1 < len(words) and words.gap(index) == " " else None
+            if following is not None and (following.traits.is_sure or words.is_unknown(index + 1)):
+                self._mark_lower([index])
+        elif is_certain and len(word.word) >= _MIN_LOWER and not traits.is_eponym:
+            self._mark_lower([index])
+
+    def _is_subject(self, index: int) -> bool:
+        """Return whether the word in lower case ends a phrase, or a verb of persons follows."""
+        gap = self.words.gap(index)
+        return gap != " " or (index + 1 < len(self.words) and self.words[index + 1].word in SPEECH)
+
+    def _mark_lower(self, run: list[int]) -> None:
+        """Mark *run*, and the names in lower case that follow."""
+        words = self.words
+        while run[-1] + 1 < len(words) and words.gap(run[-1]) == " " and len(run) < _LONGEST_RUN:
+            following = words[run[-1] + 1]
+            is_name = (following.traits.is_sure and not following.traits.is_word) or words.is_unknown(run[-1] + 1)
+            is_ordinary = following.traits.is_listed and following.word not in SPEECH and words.gap(run[-1] + 1) != " "
+            if following.is_capitalized or following.traits.is_excluded or not (is_name or is_ordinary):
+                break
+            run.append(run[-1] + 1)
+        self._mark(run)
+
+    def _lower_signatures(self) -> None:
+        for match in _LOW_SIGNATURE.finditer(self.text):
+            index = self.at.get(match.start("initial"))
+            if index is not None and index + 1 < len(self.words):
+                last = index + 1
+                while self.words[last].word in PARTICLES and last + 1 < len(self.words):
+                    last += 1
+                if not self.words[last].traits.is_excluded:
+                    self._mark(list(range(index, last + 1)))
 
     def _run(self, index: int, *, with_comma: bool) -> list[int]:
         """Return the words of the name that begins at *index*."""
         first = self.words[index]
-        if not first.is_capitalized or first.word in self.lexicon.no_names:
-            return []
         run = [index]
-        while len(run) < 5 and index + 1 < len(self.words):
-            word, gap = self.words[index + 1], self.text[self.words[index].end : self.words[index + 1].start]
+        while len(run) < _LONGEST_RUN and index + 1 < len(self.words):
+            word, gap = self.words[index + 1], self.words.gap(index)
             is_initial = len(self.words[index].word) == 1
             is_joined = (
                 gap in (" ", "\t") or (gap == ". " and is_initial) or (gap == ", " and with_comma and len(run) == 1)
             )
-            if not is_joined or not self._continues(word, first):
+            if not is_joined or not self._continues(word, first, has_comma=gap == ", "):
                 break
             index += 1
             run.append(index)
-        while len(run) > 1 and self.words[run[-1]].word in _PARTICLES and not self.words[run[-1]].is_capitalized:
+        while len(run) > 1 and self.words[run[-1]].word in PARTICLES and not self.words[run[-1]].is_capitalized:
             run.pop()
         return run
 
-    def _continues(self, word: _Word, first: _Word) -> bool:
-        if word.word in _PARTICLES and not word.is_upper:
+    def _continues(self, word: Word, first: Word, *, has_comma: bool) -> bool:
+        if word.word in PARTICLES and not word.is_upper and not has_comma:
             return True
-        if not word.is_capitalized or (word.word in self.lexicon.no_names and len(word.word) > 1):
+        if not word.is_capitalized or (word.traits.is_excluded and len(word.word) > 1):
             return False
-        if word.word in self.lexicon.common and not self._is_in_a_list(word.word):
+        if word.traits.is_word and not word.traits.is_listed:
             return False
         if not first.is_upper or len(first.word) == 1:
-            return not word.is_upper or len(word.word) == 1 or word.word in self.lexicon.family
-        return len(word.word) == 1 or self._is_listed(word.word)
-
-    def _is_listed(self, word: str) -> bool:
-        lists = self.lexicon
-        return word in lists.sure_given or word in lists.sure_family or word in self.known or word in self.caught
+            return not word.is_upper or len(word.word) == 1 or word.traits.is_listed
+        if has_comma and word.is_upper:
+            return word.traits.is_listed or not word.traits.is_word
+        return len(word.word) == 1 or word.traits.is_sure or (word.is_upper and not word.traits.is_word)
 
     def _catch(self, run: list[int], strength: str) -> None:
-        if not run or (strength != TITLES and (self._is_term(run[-1]) or self._is_term(run[0]))):
-            return
-        words = [self.words[index].word for index in run]
-        is_named = any(self._is_listed(word) or self._is_in_a_list(word) for word in words)
-        if strength == STRICT and not (is_named and not self._are_common(words)) and not self._looks_like_a_name(run):
-            return
-        if strength == RELATIVES and (self.words[run[0]].is_upper and not is_named):
-            return
-        self._mark(run)
-
-    def _is_in_a_list(self, word: str) -> bool:
-        return word in self.lexicon.given or word in self.lexicon.family
-
-    def _are_common(self, words: list[str]) -> bool:
-        return all(word in self.lexicon.common for word in words)
-
-    def _looks_like_a_name(self, run: list[int]) -> bool:
-        """Return whether two or more words in mixed case are no words that a text has in lower case."""
         words = [self.words[index] for index in run]
-        lists = self.lexicon
-        return len(run) > 1 and not any(
-            word.is_upper or word.word in lists.common or word.word in lists.eponyms for word in words
-        )
+        first = words[0]
+        if first.traits.is_excluded and not (
+            strength == TITLES and first.traits.is_listed and not first.is_upper and first.word not in _MODALS
+        ):
+            return
+        if strength == TITLES:
+            if not (first.is_upper and first.traits.is_word and not first.traits.is_listed):
+                self._mark(run)
+            return
+        if self.words.is_term(run[-1]) or self.words.is_term(run[0]) or self.words.is_dosed(run[-1]):
+            return
+        proper = [one for one in words if len(one.word) > 1]
+        are_names = [(one.traits.is_listed or self._is_unlisted(one)) and not one.traits.is_proper for one in proper]
+        if not proper:
+            return
+        is_single_upper = first.is_upper and len(proper) == 1
+        if strength == LABELS:
+            is_name = any(are_names)
+        elif strength == RELATIVES:
+            is_name = are_names[0] and not (is_single_upper and (first.traits.is_word or len(first.word) < 3))
+        else:
+            are_sure = [one.traits.is_sure or (self._is_unlisted(one) and not one.is_upper) for one in proper]
+            is_name = any(are_sure) or (len(proper) > 1 and all(are_names) and not first.is_upper)
+            is_name = is_name and not (first.word in _MODALS and len(proper) == 1)
+        if is_name:
+            self._mark(run)
+
+    def _is_unlisted(self, word: Word) -> bool:
+        return not (word.traits.is_word or word.traits.is_eponym or word.traits.is_proper or word.traits.is_excluded)
 
     def _mark(self, run: list[int]) -> None:
         self.marked.update(run)
         for index in run:
             word = self.words[index].word
-            if word not in _PARTICLES:
+            if word not in PARTICLES:
                 self.caught.update(part for part in {word, *word.split("-")} if len(part) > 1)
 
-    def _catch_before(self, position: int) -> None:
-        """Mark the name that ends right before *position*, where its credentials begin."""
-        index = self._last_before(position)
-        run: list[int] = []
-        while index is not None and index >= 0 and len(run) < 4:
-            word = self.words[index]
-            following = self.words[run[0]].start if run else position
-            gap = self.text[word.end : following]
-            if (run and gap not in (" ", ". ", "  ")) or not word.is_capitalized or word.word in self.lexicon.no_names:
-                break
-            run.insert(0, index)
-            index -= 1
-        if run and not (
-            len(run) == 1 and len(self.words[run[0]].word) < 3 and self.words[run[0]].word not in self.lexicon.family
-        ):
-            self._mark(run)
+    def _credited(self) -> None:
+        """Mark the names that stand before credentials."""
+        ends = {word.end: index for index, word in enumerate(self.words)}
+        for match in CREDENTIALS.finditer(self.text):
+            index = ends.get(match.start())
+            run: list[int] = []
+            while index is not None and index >= 0 and len(run) < _LONGEST_RUN:
+                word = self.words[index]
+                gap = self.words.gap(index)
+                is_part = word.is_capitalized or (run and word.word in PARTICLES)
+                if (run and gap not in (" ", ". ", "  ", ", ")) or not is_part or not self._may_be_credited(word, bool(run)):
+                    break
+                run.insert(0, index)
+                index -= 1
+            while run and (not self.words[run[0]].is_capitalized):
+                run.pop(0)
+            if any(len(self.words[index].word) > 2 or self.words[index].traits.is_listed for index in run):
+                self._mark(run)
 
-    def _last_before(self, position: int) -> int | None:
-        start = max(
-            (start for start in range(position - 1, max(position - 40, -1), -1) if start in self.at), default=None
-        )
-        return None if start is None else self.at[start]
+    def _may_be_credited(self, word: Word, has_more: bool) -> bool:
+        if word.traits.is_excluded:
+            return len(word.word) == 1 and has_more
+        return word.traits.is_listed or not (word.traits.is_word or word.traits.is_proper)
 
-    def _listed(self) -> None:
-        lists = self.lexicon
-        for index, word in enumerate(self.words):
-            if not word.is_capitalized or index in self.marked or word.word in lists.no_names:
+    def _quoted(self) -> None:
+        """Mark nicknames in quotes beside names, and after `goes by`."""
+        for match in _QUOTED.finditer(self.text):
+            index = self.at.get(match.start("name"))
+            if index is None or index == 0:
                 continue
-            is_given = word.word in lists.given
-            if (
-                word.word in lists.sure_given
-                and not self._is_term(index)
-                and not _STREET_LIKE.match(self.text, word.end)
-            ):
-                self._mark(self._with_family(index))
-            elif is_given and (follower := self._follower(index)) is not None:
-                other = self.words[follower].word
-                if other in lists.sure_family and not self._is_term(follower):
-                    self._mark(list(range(index, follower + 1)))
-            elif word.word in lists.sure_family and self._precedes_given(index):
-                self._mark([index, index + 1])
+            before = self.words[index - 1]
+            near = index - 1 in self.marked or (index + 1 in self.marked and len(self.words.gap(index)) < 4)
+            if near or before.word in ("by", "as", "prefers", "called", "nicknamed", "nickname", "aka"):
+                self._mark([index])
 
-    def _with_family(self, index: int) -> list[int]:
-        """Return *index*, and the words after it that are a family name."""
-        follower = self._follower(index)
-        if follower is None:
-            return [index]
-        first, last = self.words[index], self.words[follower]
-        is_family = last.word in self.lexicon.family
-        lists = self.lexicon
-        is_ordinary = last.word in lists.no_names or last.word in lists.common or self._is_term(follower)
-        is_unlisted = not first.is_upper and not last.is_upper and not is_ordinary
-        return list(range(index, follower + 1)) if is_family or is_unlisted else [index]
+    def _beside(self) -> None:
+        """Mark the words beside names, and those that `and`, a comma or a slash joins to them, that may be names."""
+        agenda = sorted(self.marked)
+        while agenda:
+            index = agenda.pop()
+            for other in (*self._neighbors(index), *self._joined_by_and(index)):
+                if other not in self.marked:
+                    self._mark([other])
+                    agenda.append(other)
 
-    def _follower(self, index: int) -> int | None:
-        """Return the capitalized word after *index*; an initial may stand between."""
-        for step in (1, 2):
-            if index + step >= len(self.words):
-                return None
-            before, word = self.words[index + step - 1], self.words[index + step]
-            gap = self.text[before.end : word.start]
-            if not word.is_capitalized or gap not in ((" ",) if step == 1 else (" ", ". ")):
-                return None
-            if len(word.word) > 1:
-                return index + step
-        return None
+    def _neighbors(self, index: int) -> Iterator[int]:
+        words = self.words
+        if index + 1 < len(words) and words.gap(index) == " " and self._may_be_name(index + 1, like=index):
+            yield index + 1
+        before = index - 1
+        if index and words.gap(before) in (" ", ". ") and words[before].word in PARTICLES:
+            if words.gap(before) == " " or words[before].word == "st":
+                yield before
+        elif index and words.gap(before) == " " and len(words[before].word) > 1:
+            if words[before].traits.is_listed and self._may_be_name(before, like=index):
+                yield before
 
-    def _precedes_given(self, index: int) -> bool:
-        if index + 1 >= len(self.words):
+    def _joined_by_and(self, index: int) -> Iterator[int]:
+        words = self.words
+        after, before = index + 1, index - 1
+        if after < len(words) and words.gap(index) in _CHAIN and self._may_be_name(after, like=index):
+            yield after
+        elif after + 1 < len(words) and words[after].word in _AND and words.gap(after) == " ":
+            if words.gap(index) in (" ", ", ") and self._may_be_name(after + 1, like=index):
+                yield after + 1
+        if before >= 0 and words.gap(before) in _CHAIN and self._may_be_name(before, like=index):
+            yield before
+        elif before > 0 and words[before].word in _AND and words.gap(before) == " " and words.gap(before - 1) in (" ", ", "):
+            if self._may_be_name(before - 1, like=index):
+                yield before - 1
+
+    def _may_be_name(self, index: int, *, like: int) -> bool:
+        word, words = self.words[index], self.words
+        traits = word.traits
+        if not word.is_capitalized or len(word.word) == 1 or traits.is_excluded or traits.is_proper:
             return False
-        following = self.words[index + 1]
-        gap = self.text[self.words[index].end : following.start]
-        return gap in (", ", ",") and following.is_capitalized and following.word in self.lexicon.sure_given
+        if words.is_term(index) or words.is_dosed(index):
+            return False
+        if word.is_upper != words[like].is_upper and word.is_upper and not (traits.is_sure and len(word.word) > 3):
+            return False
+        if word.is_upper and traits.is_word:
+            return False
+        return (traits.is_listed and not traits.is_eponym) or words.is_unknown(index) or traits.is_sure or (
+            len(word.word) == 2 and not traits.is_word and not word.is_upper
+        )
 
     def _repeated(self) -> None:
         names = self.known | self.caught
@@ -234,14 +374,14 @@ class _Names:
         for index, word in enumerate(self.words):
             if index in self.marked or not self._is_part_of(word.word, names):
                 continue
-            if self._is_term(index):
+            if self.words.is_term(index, is_name=True) or word.traits.is_excluded and word.word not in self.known:
                 continue
-            if self.lexicon.is_ordinary(word.word):
+            if self.words.lexicon.is_ordinary(word.word) or word.traits.is_word:
                 doubtful.append(index)
-            elif word.is_capitalized or word.word in self.known:
+            elif word.is_capitalized or word.word in self.known or not word.traits.is_word:
                 self.marked.add(index)
         for index in (*doubtful, *reversed(doubtful)):
-            if self._is_beside_a_name(index) or self._is_capitalized_inside(index):
+            if self._is_beside_a_name(index) or self._is_doubtful_name(index):
                 self.marked.add(index)
 
     def _is_part_of(self, word: str, names: frozenset[str] | set[str]) -> bool:
@@ -252,11 +392,8 @@ class _Names:
         if not word.is_capitalized:
             return False
         for other in (index - 1, index + 1):
-            if 0 <= other < len(self.words) and (
-                other in self.marked or (other != index and self._is_known_pair(index, other))
-            ):
-                first, second = sorted((index, other))
-                gap = self.text[self.words[first].end : self.words[second].start]
+            if 0 <= other < len(self.words) and (other in self.marked or self._is_known_pair(index, other)):
+                gap = self.words.gap(min(index, other))
                 if len(gap) <= 3 and "\n" not in gap:
                     return True
         return False
@@ -266,56 +403,50 @@ class _Names:
         one, two = self.words[index].word, self.words[other].word
         return one != two and one in self.known and two in self.known and self.words[other].is_capitalized
 
-    def _is_capitalized_inside(self, index: int) -> bool:
-        """Return whether an ordinary word is capitalized in the middle of a sentence in mixed case."""
-        word = self.words[index]
-        if not word.is_capitalized or word.is_upper or index == 0 or word.word in self.lexicon.no_names:
+    def _is_doubtful_name(self, index: int) -> bool:
+        """Return whether an ordinary word that is a name elsewhere in the text is capitalized as a name here."""
+        word, words = self.words[index], self.words
+        if not word.is_capitalized or word.is_upper or word.traits.is_excluded:
             return False
-        before = self.words[index - 1]
-        return self.text[before.end : word.start] in (" ", ", ") and not before.is_capitalized
+        if words.is_inside_sentence(index):
+            return True
+        if word.word in self.known or word.traits.is_eponym:
+            return speaks_after(words, index)
+        if word.word in _MODALS:
+            return index + 1 < len(words) and (words.gap(index) != " " or words[index + 1].word in SPEECH)
+        return True
 
     def _initials(self) -> None:
-        """Mark initials between or right before names, and particles between them."""
+        """Mark initials between or right before names, and those of a signature."""
         for index, word in enumerate(self.words):
-            if index not in self.marked and len(word.word) == 1 and word.is_capitalized:
+            if index in self.marked or not word.is_capitalized:
+                continue
+            if len(word.word) == 1:
                 after = index + 1 in self.marked and self._is_initial(index)
-                before = index - 1 in self.marked and self._gap(index - 1) in (" ", ", ")
+                before = index - 1 in self.marked and self.words.gap(index - 1) in (" ", ", ")
                 follows = self.text[word.end : word.end + 1]
                 if (after and word.word != "a") or (before and (after or follows in (".", ",", "\n", "", "^", ")"))):
                     self.marked.add(index)
+            elif word.is_upper and len(word.word) <= 3 and self._is_signature(index):
+                self.marked.add(index)
+
+    def _is_signature(self, index: int) -> bool:
+        """Return whether two or three capitals at the end of a line sign it."""
+        word, words = self.words[index], self.words
+        if word.traits.is_excluded or word.traits.is_word or index == 0:
+            return False
+        after = self.text[word.end : word.end + 1]
+        gap = words.gap(index - 1)
+        return after in ("", "\n") and (gap in (". ", " - ", " -- ", ": ", " / ", "/") or gap.endswith((" / ", ". ")))
 
     def _is_initial(self, index: int) -> bool:
         """Return whether the letter before a name is an initial, not the end of a sentence ("10/L. Ann")."""
-        if self._gap(index) == " ":
+        gap = self.words.gap(index)
+        if gap == " ":
             return self.words[index].word not in ("a", "i")
         start = self.words[index].start
-        is_apart = start == 0 or self.text[start - 1] in " \t\n(,"
-        before = self.words[index - 1] if index else None
-        follows_lower = before is not None and not before.is_capitalized and before.word not in _BEFORE_INITIAL
-        return self._gap(index) in (". ", ".") and is_apart and not follows_lower
-
-    def _gap(self, index: int) -> str:
-        return self.text[self.words[index].end : self.words[index + 1].start]
-
-    def _is_term(self, index: int) -> bool:
-        """Return whether the word is part of a medical term."""
-        word = self.words[index]
-        end = word.end
-        if _TERM.match(self.text, end):
-            return word.word in self.lexicon.eponyms or not (word.word in self.known or word.word in self.caught)
-        if word.word in self.lexicon.eponyms:
-            if _POSSESSIVE_TERM.match(self.text, end) and word.word not in self.caught:
-                return True
-            following = self.words[index + 1] if index + 1 < len(self.words) else None
-            is_pair = following is not None and self.text[end : following.start] in (" ", "-")
-            if (
-                following is not None
-                and is_pair
-                and following.word in self.lexicon.eponyms
-                and following.is_capitalized
-            ):
-                return bool(_TERM.match(self.text, following.end)) or self.text[end : following.start] == "-"
-        return False
+        is_apart = start == 0 or self.text[start - 1] in " \t\n(,;:/"
+        return gap in (". ", ".") and is_apart
 
     def _joined(self) -> Iterator[Span]:
         """Yield the marked words; those of one name are one span."""
@@ -330,21 +461,14 @@ class _Names:
 
     def _is_within_name(self, index: int) -> bool:
         """Return whether what follows the word belongs to the same name as the word."""
-        gap = self._gap(index)
-        return gap in (" ", ", ", "  ", "\t", "^") or (gap in (". ", ".") and len(self.words[index].word) == 1)
+        gap = self.words.gap(index)
+        is_short = len(self.words[index].word) == 1 or self.words[index].word == "st"
+        return gap in (" ", ", ", "  ", "\t", "^") or (gap in (". ", ".") and is_short)
 
     def _span(self, run: list[int]) -> Span:
         last = self.words[run[-1]]
         end = last.end + (1 if len(last.word) == 1 and self.text[last.end : last.end + 1] == "." else 0)
         return Span(self.words[run[0]].start, end, "name")
-
-
-def _as_word(match: re.Match[str]) -> _Word:
-    word = match[0]
-    end = match.end()
-    if word[-2:] in ("'s", "’s", "'S", "’S"):
-        word, end = word[:-2], end - 2
-    return _Word(match.start(), end, folded(word), word[0].isupper(), len(word) > 1 and word.isupper())
 
 
 def name_spans(text: str, known: frozenset[str] = frozenset()) -> Iterator[Span]:
