@@ -10,14 +10,18 @@ from corpusmill.schemas.deidentification.patterns import compiled
 from corpusmill.schemas.deidentification.spans import Span
 
 _OLD: Final = r"(?:9\d|1[0-2]\d)"
-_WORDS: Final = r"(?:ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?|one hundred(?:[- ](?:and )?\w+)?)"
+_WORDS: Final = r"(?:ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?|one hundred(?:[- ](?:and )?\w+)?|an? hundred(?:[- ]and[- ]\w+)?)"
 _PATTERN: Final = compiled(
     rf"(?<![\w./-])(?P<a>(?:{_OLD}|{_WORDS})\s*-?\s*(?:years?|yrs?|yo|y/o|y\.o\.?|yr)(?:[-\s]+(?:old|of\s+age))?)"
     r"(?=(?P<tail>\W|\Z))"
     rf"|\b(?:age[ds]?|aged|turn(?:ed|ing|s)|at age|age is)\s*[:=]?\s*(?:of\s+)?(?P<b>{_OLD})(?![\w/%-]|\.\d)"
     rf"|\b(?P<c>{_OLD})(?:th|st|nd|rd)\s+birthday"
     rf"|(?:\A|[.,;:\n]\s*|\b(?:is an?|an?|for|this)\s+)(?P<d>{_OLD}\s?[MFmf])(?=\s+(?:with|w/|who|presents?"
-    rf"|presenting|admitted|s/p|c/o|here|\())",
+    rf"|presenting|admitted|s/p|c/o|here|\())"
+    rf"|(?<![\w./-])(?P<e>{_OLD}(?-i:[MF]))(?![\w/])"
+    rf"|\b(?:she|he|they|who|is now|lived to(?:\s+be)?|died at|until|reached)\s+(?:is\s+|was\s+|are\s+)?(?:now\s+)?"
+    rf"(?P<f>{_OLD}|{_WORDS})(?=[.,;)\n]|\s+(?:and|but|now|when)\b|\Z)"
+    rf"|\bage[ds]?\s+(?:of\s+)?(?P<g>{_WORDS})\b",
     re.IGNORECASE,
 )
 _NO_AGE: Final = compiled(r"[-\s]*(?:pack|of (?!age)|history|ago|follow|smok|surviv|warrant|experience)", re.IGNORECASE)
@@ -31,7 +35,7 @@ def age_spans(text: str) -> Iterator[Span]:
     ['90 or older', '90 or older']
     """
     for match in _PATTERN.finditer(text):
-        group = next(name for name in "abcd" if match[name] is not None)
+        group = next(name for name in "abcdefg" if match[name] is not None)
         start, end = match.span(group)
         if group == "a" and not _HAS_OLD.search(match[group]) and _NO_AGE.match(text, end):
             continue

@@ -26,8 +26,22 @@ _IP: Final = compiled(
 _EXTENSION: Final = r"(?:\s*,?\s*(?:x|ext\.?|extension)\s*\d{1,6})?"
 _PHONE: Final = compiled(
     rf"(?<![\w.+-])(?:\+?1[-. ]?)?(?:\(\d{{3}}\)[-. ]?|\d{{3}}[-.])\d{{3}}[-. ]\d{{4}}{_EXTENSION}(?![\w-]|\.\d)"
+    rf"|(?<![\w.+/-])(?:1[-/. ])?\d{{3}}/\d{{3}}[-./ ]\d{{4}}{_EXTENSION}(?![\w-]|\.\d)"
+    rf"|(?<![\w.+-])(?:011|00)[ -]\d{{1,3}}(?:[ -]\d{{2,5}}){{2,4}}{_EXTENSION}(?![\w-]|\.\d)"
     rf"|(?<![\w.])\+\d{{1,3}}[-. ]?(?:\(?\d{{1,5}}\)?[-. ]?){{1,5}}\d{{2,4}}{_EXTENSION}(?![\w-]|\.\d)"
 )
+_DIGIT: Final = r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine)"
+_SPOKEN: Final = compiled(rf"\b{_DIGIT}(?:[ ,.-]{{1,3}}{_DIGIT}){{6,14}}\b", re.IGNORECASE)
+"""A telephone number in words: seven digits or more."""
+_BROKEN_EMAIL: Final = compiled(
+    r"(?<![\w.+@-])[\w.+-]{1,64}(?:\n[ \t]*@|@[ \t]*\n[ \t]*|@(?=[\w-]{1,32}\.\n))[\w-]{1,63}(?:\.\n?[A-Za-z][\w-]{1,63}){1,4}(?!\w)"
+)
+_SPELLED_EMAIL: Final = compiled(
+    r"(?<![\w.+@-])[\w.+-]{1,64}[ ]?(?:\[at\]|\(at\)|\{at\}|[ ]?at[ ](?=[\w-]{1,63}[ ]dot[ ]))[ ]?[\w-]{1,63}"
+    r"(?:[ ]?(?:\.|\[dot\]|\(dot\)|\{dot\}|dot[ ])[ ]?[A-Za-z][\w-]{1,62}){1,3}(?!\w)",
+    re.IGNORECASE,
+)
+_URL_REST: Final = compiled(r"\n[ \t]*(?P<rest>/[\w./?=&%-]+|[\w./?=&%-]*[\d/][\w./?=&%-]*)(?=[\s,;.)]|\Z)")
 _CUED: Final = compiled(
     r"\b(?P<strong>phone|tel|telephone|cell|cellular|mobile|pager|beeper|fax|facsimile|voicemail|ext|extension"
     r"|ph|home|work"
@@ -58,9 +72,14 @@ def contact_spans(text: str) -> Iterator[Span]:
     if "." in text:
         for match in _URL.finditer(text):
             end = match.start() + len(match[0].rstrip(".,;:)]}'"))
+            rest = _URL_REST.match(text, end) if "//" in match[0] else None
+            if rest is not None and (rest["rest"].startswith("/") or text[end - 1] in "/=?&-_"):
+                end = rest.end() - (rest["rest"][-1] == ".")
             yield Span(match.start(), end, "url")
     if "@" in text:
         yield from (Span(*match.span(), "email") for match in EMAIL.pattern.finditer(text))
+        yield from (Span(*match.span(), "email") for match in _BROKEN_EMAIL.finditer(text))
+    yield from (Span(*match.span(), "email") for match in _SPELLED_EMAIL.finditer(text))
     for match in _IP.finditer(text):
         if _is_address(match):
             yield Span(*match.span(), "ip")
@@ -78,6 +97,7 @@ def _is_address(match: re.Match[str]) -> bool:
 def _phones(text: str) -> Iterator[Span]:
     for match in _PHONE.finditer(text):
         yield Span(*match.span(), _fax_or_phone(text, match.start()))
+    yield from (Span(*match.span(), _fax_or_phone(text, match.start())) for match in _SPOKEN.finditer(text))
     for match in _CUED.finditer(text):
         group = "a" if match["a"] is not None else "b"
         cue = (match["strong"] or "").casefold()

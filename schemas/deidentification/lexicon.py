@@ -4,7 +4,7 @@ The names are the most frequent ones of the census of 1990 and of the births of 
 A ``*`` marks a name that is also an ordinary word or a place, or, for given names, rare: alone, it counts as a name only
 where an ordinary word would not be capitalized. `common_words.txt` has words of a small dictionary of English, and of
 medicine; `rare_words.txt` has further ones, and drugs; `proper_words.txt` has words that are always capitalized and no
-names of people. A capitalized word that is in none of them is a name. `sources.txt` names the sources and licenses.
+names of people; in `eponyms.txt`, a star marks a frequent name. A capitalized word that is in none of them is a name. `sources.txt` names the sources and licenses.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class Traits(NamedTuple):
         is_excluded: It never belongs to a name.
         is_proper: It is always capitalized, and no name of a person.
         is_eponym: It is a name that medical terms have.
+        is_said_alone: It is an eponym that notes use without a noun (`a Foley`), and no frequent name.
     """
 
     is_sure: bool
@@ -58,6 +59,7 @@ class Traits(NamedTuple):
     is_excluded: bool
     is_proper: bool
     is_eponym: bool
+    is_said_alone: bool
 
     @property
     def is_unknown(self) -> bool:
@@ -74,6 +76,7 @@ class Lexicon:
     sure_given: frozenset[str]
     sure_family: frozenset[str]
     eponyms: frozenset[str]
+    said_alone: frozenset[str]
     no_names: frozenset[str]
     common: frozenset[str]
     rare: frozenset[str]
@@ -98,6 +101,7 @@ class Lexicon:
             is_excluded=word in self.no_names,
             is_proper=word in self.proper,
             is_eponym=word in self.eponyms,
+            is_said_alone=word in self.said_alone,
         )
 
     def _is_word(self, word: str) -> bool:
@@ -122,15 +126,17 @@ _MAX_KEPT: Final = 50_000
 def lexicon() -> Lexicon:
     """Return the lists, read once in each process."""
     given, family = (_read(name) for name in FILES[:2])
-    eponyms = frozenset(_read("eponyms.txt"))
     sure_given, sure_family = (frozenset(name for name in names if not name.endswith("*")) for names in (given, family))
+    eponyms = _read("eponyms.txt")
+    said_alone = frozenset(word for word in eponyms if not word.endswith("*"))
     proper = frozenset(_read("proper_words.txt"))
     return Lexicon(
         given=frozenset(name.rstrip("*") for name in given),
         family=frozenset(name.rstrip("*") for name in family),
-        sure_given=sure_given - eponyms - proper,
-        sure_family=sure_family - eponyms - proper,
-        eponyms=eponyms,
+        sure_given=sure_given - said_alone - proper,
+        sure_family=sure_family - said_alone - proper,
+        eponyms=frozenset(word.rstrip("*") for word in eponyms),
+        said_alone=said_alone,
         no_names=frozenset(_read("no_names.txt")),
         common=frozenset(_read("common_words.txt")) | {"not", "of"},
         rare=frozenset(_read("rare_words.txt")),

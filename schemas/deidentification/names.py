@@ -32,7 +32,8 @@ _CHAIN: Final = frozenset((", ", " & ", "/", " / ", " + ", "; ", ","))
 _MODALS: Final = frozenset(("will", "may"))
 _MONTH_NAMES: Final = frozenset("may april june august".split())
 _TIME: Final = frozenset("in since until during this early late mid last next of by from through every each on".split())
-_ARTICLES: Final = frozenset("a an the this that these no".split())
+_LETTERED: Final = frozenset("vitamin vit hepatitis hep type grade class stage part section group factor wave plan".split())
+_ARTICLES: Final = frozenset("a an the this these no".split())
 _AGENTS: Final = frozenset("by per from to told informed notified paged asked saw seen met consulted".split())
 _STREET_LIKE: Final = compiled(
     r"[ ](?:Street|St|Avenue|Ave|Road|Hospital|Clinic|Center|University|Unit|Ward|Building|Tower|Pavilion)\b"
@@ -85,7 +86,8 @@ class _Names:
             if self._is_upper_name(index):
                 self._mark([index])
             self._upper_pair(index)
-        elif self._is_plain_name(index) or self._is_word_as_name(index):
+            self._upper_full(index)
+        elif self._is_plain_name(index) or self._is_word_as_name(index) or self._follows_initial(index):
             self._mark([index])
 
     def _is_plain_name(self, index: int) -> bool:
@@ -112,7 +114,7 @@ class _Names:
                 return False
             if word.word in _MONTH_NAMES:
                 return before not in _TIME and not self.text[word.end : word.end + 2].strip()[:1].isdigit()
-            return before in _AGENTS or before in RELATIVE_WORDS if word.traits.is_eponym else True
+            return before in _AGENTS or before in RELATIVE_WORDS if word.traits.is_said_alone else True
         return self._begins_as_a_name(index)
 
     def _begins_as_a_name(self, index: int) -> bool:
@@ -122,7 +124,8 @@ class _Names:
             return True
         gap, following = words.gap(index), words[index + 1] if index + 1 < len(words) else None
         if following is None or gap != " ":
-            return gap == " (" and following is not None and following.word in RELATIVE_WORDS
+            is_explained = gap == " (" and following is not None and following.word in RELATIVE_WORDS
+            return is_explained or (gap == ", " and following is not None and following.word in ("who", "whose", "whom"))
         if following.word in ("is", "was") and index + 2 < len(words):
             return words[index + 2].word in ("a", "an", "our") and word.word in words.lexicon.given
         return (
@@ -132,6 +135,19 @@ class _Names:
             and following.word in words.lexicon.family
             and not (following.traits.is_excluded or following.traits.is_proper or words.is_term(index + 1))
         )
+
+    def _follows_initial(self, index: int) -> bool:
+        """Return whether an initial stands before the word, as in `by E. Street`."""
+        word, words = self.words[index], self.words
+        if index == 0 or len(words[index - 1].word) > 1 or words.gap(index - 1) not in (". ", "."):
+            return False
+        start = words[index - 1].start
+        is_apart = start == 0 or self.text[start - 1] in " \t\n(/"
+        before = self.text[max(0, start - 2) : start].strip()
+        is_initial = words[index - 1].is_capitalized and before[-1:] not in (".", "!") and is_apart
+        before_word = words[index - 2] if index > 1 else None
+        follows_noun = before_word is not None and words.gap(index - 2) == " " and before_word.word in _LETTERED
+        return is_initial and not follows_noun and (word.traits.is_listed or words.is_unknown(index))
 
     def _is_upper_name(self, index: int) -> bool:
         word, words = self.words[index], self.words
@@ -159,6 +175,17 @@ class _Names:
         if all(are_names) and (any(are_sure) or has_initial or is_labeled) and (has_initial or is_labeled or all(are_sure)):
             self._mark([index, index + 1, index + 2] if has_initial else [index, index + 1])
 
+    def _upper_full(self, index: int) -> None:
+        """Mark `GIVEN M. FAMILY` in capitals, where both are words and names."""
+        words, given, family = self.words, self.words[index], index + 1
+        if given.word not in words.lexicon.given or given.word in _MODALS or words.gap(index) != " ":
+            return
+        if family + 1 < len(words) and len(words[family].word) == 1 and words.gap(family) in (". ", " "):
+            family += 1
+        if family < len(words) and words[family].is_upper and words[family].word in words.lexicon.family:
+            if not (words[family].traits.is_excluded or words[family].traits.is_proper or words.is_term(family)):
+                self._mark(list(range(index, family + 1)))
+
     def _judge_lower(self, index: int) -> None:
         """Mark a name in lower case: after a title or a relative, or a name that is no word."""
         word, words = self.words[index], self.words
@@ -175,20 +202,15 @@ class _Names:
             if (traits.is_listed and not is_weak_word) or not (traits.is_word or traits.is_proper):
                 self._mark_lower([index])
         elif cue in (RELATIVES, LABELS):
-            is_given = word.word in words.lexicon.given and word.word not in _MODALS and traits.is_listed
-            if is_certain or words.is_unknown(index) or (is_given and self._is_subject(index)):
+            is_given = word.word in words.lexicon.given and word.word not in _MODALS and word.word not in SPEECH
+            if is_certain or words.is_unknown(index) or is_given:
                 self._mark_lower([index])
         elif cue == STRICT and words.is_unknown(index):
             following = words[index + 1] if index + 1 < len(words) and words.gap(index) == " " else None
             if following is not None and (following.traits.is_sure or words.is_unknown(index + 1)):
                 self._mark_lower([index])
-        elif is_certain and len(word.word) >= _MIN_LOWER and not traits.is_eponym:
+        elif is_certain and len(word.word) >= _MIN_LOWER and not traits.is_said_alone:
             self._mark_lower([index])
-
-    def _is_subject(self, index: int) -> bool:
-        """Return whether the word in lower case ends a phrase, or a verb of persons follows."""
-        gap = self.words.gap(index)
-        return gap != " " or (index + 1 < len(self.words) and self.words[index + 1].word in SPEECH)
 
     def _mark_lower(self, run: list[int]) -> None:
         """Mark *run*, and the names in lower case that follow."""
@@ -364,7 +386,7 @@ class _Names:
             return False
         if word.is_upper and traits.is_word:
             return False
-        return (traits.is_listed and not traits.is_eponym) or words.is_unknown(index) or traits.is_sure or (
+        return (traits.is_listed and not traits.is_said_alone) or words.is_unknown(index) or traits.is_sure or (
             len(word.word) == 2 and not traits.is_word and not word.is_upper
         )
 
@@ -410,7 +432,7 @@ class _Names:
             return False
         if words.is_inside_sentence(index):
             return True
-        if word.word in self.known or word.traits.is_eponym:
+        if word.word in self.known or word.traits.is_said_alone:
             return speaks_after(words, index)
         if word.word in _MODALS:
             return index + 1 < len(words) and (words.gap(index) != " " or words[index + 1].word in SPEECH)

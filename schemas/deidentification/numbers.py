@@ -11,11 +11,11 @@ from corpusmill.schemas.deidentification.spans import Span
 from corpusmill.schemas.personal_data.card import CARD
 
 _VALUE: Final = (
-    r"(?P<v{n}>(?=[A-Z0-9*./ -]{{0,12}}\d)[A-Z0-9*][A-Z0-9*]*(?:[-./ ](?=[A-Z0-9]*\d)[A-Z0-9]+)*(?:-[A-Z]{{1,3}}\b)?)"
+    r"(?P<v{n}>(?=[A-Z0-9*./ -]{{0,12}}\d)[A-Z0-9*][A-Z0-9*]*(?:[-./ ](?=[A-Z0-9]*\d|[A-Z]{{1,4}}-\d)[A-Z0-9]+)*(?:-[A-Z]{{1,3}}\b)?)"
 )
 _LINK: Final = (
     r"(?:\s*(?:number|num|no\.|no\b|nr\.?|#|id\b|code\b)){0,2}(?:\s*\((?:MRN|ID|VIN|S/N)\))?"
-    r"(?:\s*(?:is|was|of|ending in|=)\b)?\s*[:#=]?\s*"
+    r"(?:\s*(?:is|was|of|ending in|=)\b)?\s*[:#=(]?\s*"
 )
 _CUES: Final = (
     (
@@ -73,8 +73,8 @@ _CUES: Final = (
         r"accession\s*(?:id|number|no\.?|\#)?|(?:case|specimen|order|encounter|visit|report|confirmation|claim"
         r"|reference|ref|tracking|study|document"
         r"|employee|badge|student|requisition|prescription|rx|script|referral|authorization|auth|donor|sample"
-        r"|ticket|contract|member|transaction|csn|fin|barcode|military|dod|veteran|crn)"
-        r"\s*(?:id|identifier|number|no\.?|\#)|\bids?\b|csn|fin|accession|edipi",
+        r"|ticket|contract|member|transaction|csn|fin|barcode|military|dod|veteran|crn|job|warrant|docket|badge)"
+        r"\s*(?:id|identifier|number|no\.?|\#)|\bids?\b|csn|fin|accession|edipi|badge|docket|job",
         4,
     ),
 )
@@ -94,7 +94,8 @@ _MBI: Final = compiled(
 )
 _UDI: Final = compiled(r"\(01\)\d{14}(?:\(\d\d\)[\w-]+)*")
 _LONG: Final = compiled(
-    r"(?<![\w.,/+-])(?:[A-Z]{1,4}-?)?\d{7,}(?:-\d{1,4})?(?![\w/]|[.,]\d|-\d)|(?<![\w.-])[A-Z]{1,3}\d{2}-\d{4,}(?![\w-])"
+    r"(?<![\w.,/+-])(?:[A-Z]{1,4}-?)?\d{7,}(?:-\d{1,4})?(?![\w/]|[.,]\d|-\d)|(?<![\w.-])(?:[A-Z]{1,3}-?\d{2}-\d{4,}|[A-Z]{1,2}\d{6}|\d{2,4}-[A-Z]{1,4}-\d{3,6})(?![\w-])"
+    r"|(?<![\w.])\#\d{6,9}(?![\w-])"
 )
 _MRN_FORM: Final = compiled(
     r"(?<![\w.-])\d{2,3}-\d{2}-\d{2,3}(?![\w-]|[./]\d)|(?<![\w.-])\d{3}-\d{3}-\d{3}(?![\w-]|\.\d)"

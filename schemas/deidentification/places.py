@@ -49,7 +49,10 @@ _STREET: Final = compiled(
     rf"|\b[Pp]\.?\s?[Oo]\.?[ \t]+(?:[Bb]ox|BOX)[ \t]+\d+"
     rf"|(?<![\w./-])\d{{1,6}}[ \t]+(?:Broadway|BROADWAY|Avenue[ \t]+of[ \t]+[A-Z]\w+(?:[ \t]+[A-Z]\w+)?){_UNIT}"
 )
-_CITY: Final = r"[A-Z][\w'’.-]*[a-zA-Z](?:[ ][A-Z][\w'’.-]*[a-zA-Z]){0,2}"
+_CITY: Final = (
+    r"(?:(?:St|Ste|Mt|Ft)\.[ ])?[A-Z][\w'’.-]*[a-zA-Z](?:[ ](?:(?:St|Ste|Mt|Ft)\.[ ]|(?:du|de|la|del|des|of)[ ]|[ds]['’])?"
+    r"[A-Z][\w'’.-]*[a-zA-Z]){0,2}"
+)
 _AFTER_STREET: Final = compiled(
     rf"(?:,?\s+in\s+|,\s*|[ \t]*\n[ \t]*)(?P<city>{_CITY})(?=[,.;)\n]|\s+(?:{_CODES})\b|\s+[a-z]|\Z)"
 )

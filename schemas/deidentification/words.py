@@ -32,7 +32,8 @@ _BEFORE_TERM: Final = r"(?:['’]s?)?(?:[ -](?:[A-Z][\w'’-]+[ -]){0,2}|-[A-Z][
 _STRONG: Final = compiled(rf"{_BEFORE_TERM}(?i:{_STRONG_TERM})\b")
 _WEAK: Final = compiled(rf"{_BEFORE_TERM}(?i:{_WEAK_TERM})\b")
 _POSSESSIVE: Final = compiled(r"['’]s?\b")
-_DOSE: Final = compiled(r"[ \t](?:\d+(?:\.\d+)?[ \t]?(?:mg|mcg|ml|mL|g|units?|u|%|tabs?|mEq|gtts?)?\b(?!/\d)|(?:mg|mcg)\b)")
+_DOSE: Final = compiled(r"[ \t](?:\d+(?:\.\d+)?[ \t]?(?:mg|mcg|ml|mL|g|units?|u|%|tabs?|mEq|gtts?|IU)\b(?!/\d)|(?:mg|mcg)\b)")
+_NUMBERED: Final = compiled(r"[ \t]\d+(?:\.\d+)?(?![\w/]|[.-]\d|[ \t]?[-]?(?:y|Y|M\b|F\b|m/|year|male|female|man|woman))")
 _VOWELS: Final = frozenset("aeiouy")
 
 
@@ -103,7 +104,7 @@ class Words:
         if not all(part[:1].isupper() for part in parts):
             return False
         traits = [self.lexicon.traits(folded(part)) for part in parts]
-        if any(trait.is_eponym or trait.is_proper for trait in traits) or word.traits.is_proper:
+        if any(trait.is_said_alone for trait in traits) or word.traits.is_proper:
             return False
         return any(
             trait.is_sure or (trait.is_unknown and _is_pronounceable(folded(part)) and len(part) > 2)
@@ -111,8 +112,11 @@ class Words:
         )
 
     def is_dosed(self, index: int) -> bool:
-        """Return whether a dose follows the word."""
-        return _DOSE.match(self.text, self.words[index].end) is not None
+        """Return whether a dose follows the word, or, of a word that is on no list, a number."""
+        word = self.words[index]
+        if _DOSE.match(self.text, word.end):
+            return True
+        return not word.traits.is_sure and _NUMBERED.match(self.text, word.end) is not None
 
     def is_term(self, index: int, *, is_name: bool = False) -> bool:
         """Return whether the word is part of a medical term. *is_name*: the note or the record says it is a name."""
@@ -121,9 +125,10 @@ class Words:
             return word.traits.is_eponym or not is_name
         if not word.traits.is_eponym:
             return word.traits.is_unknown and not is_name and _WEAK.match(self.text, word.end) is not None
-        if _WEAK.match(self.text, word.end):
+        is_possessive = _POSSESSIVE.match(self.text, word.end) is not None
+        if _WEAK.match(self.text, word.end) and (word.traits.is_said_alone or not is_possessive):
             return True
-        if _POSSESSIVE.match(self.text, word.end) and not is_name:
+        if is_possessive and word.traits.is_said_alone and not is_name:
             return True
         if index + 1 < len(self.words):
             gap, following = self.gap(index), self.words[index + 1]
