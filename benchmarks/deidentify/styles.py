@@ -15,6 +15,8 @@ from corpusmill.schemas.deidentification.text import identifier_spans
 
 _FOLDER: Final = Path(__file__).parent
 _SLOT: Final = re.compile(r"\{(\w+)(?::(\w+))?\}")
+_STATES: Final = frozenset(("OR", "GA", "NM", "Ohio"))
+"""May stay."""
 _WORD: Final = re.compile(r"\w+(?:['’-]\w+)*")
 
 
@@ -121,7 +123,9 @@ def score(name: str, *, count: int, seed: int) -> Score:
 
 def _is_left(text: str, planted: Planted, is_covered: bytearray) -> bool:
     return any(
-        word.end() - word.start() > 1 and not all(is_covered[word.start() : word.end()])
+        word.end() - word.start() > 1
+        and not all(is_covered[word.start() : word.end()])
+        and not (planted.kind == "place" and word[0] in _STATES)
         for word in re.finditer(r"\w+", text[: planted.end])
         if word.start() >= planted.start
     )

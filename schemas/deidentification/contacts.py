@@ -38,7 +38,7 @@ _BROKEN_EMAIL: Final = compiled(
 )
 _SPELLED_EMAIL: Final = compiled(
     r"(?<![\w.+@-])[\w.+-]{1,64}[ ]?(?:\[at\]|\(at\)|\{at\}|[ ]?at[ ](?=[\w-]{1,63}[ ]dot[ ]))[ ]?[\w-]{1,63}"
-    r"(?:[ ]?(?:\.|\[dot\]|\(dot\)|\{dot\}|dot[ ])[ ]?[A-Za-z][\w-]{1,62}){1,3}(?!\w)",
+    r"(?:(?:\.|[ ]?(?:\[dot\]|\(dot\)|\{dot\}|dot[ ])[ ]?)[A-Za-z][\w-]{1,62}){1,3}(?!\w)",
     re.IGNORECASE,
 )
 _URL_REST: Final = compiled(r"\n[ \t]*(?P<rest>/[\w./?=&%-]+|[\w./?=&%-]*[\d/][\w./?=&%-]*)(?=[\s,;.)]|\Z)")

@@ -120,7 +120,7 @@ def _after_space(one: str, two: str, is_upper: bool, gap: str) -> str | None:
     if gap == ". ":
         return None
     if one in _ABBREVIATED and is_upper:
-        return STRICT
+        return RELATIVES
     if one in RELATIVE_WORDS:
         return RELATIVES
     if one == "by" and two in _BY:

@@ -32,15 +32,24 @@ _CHAIN: Final = frozenset((", ", " & ", "/", " / ", " + ", "; ", ","))
 _MODALS: Final = frozenset(("will", "may"))
 _MONTH_NAMES: Final = frozenset("may april june august".split())
 _TIME: Final = frozenset("in since until during this early late mid last next of by from through every each on".split())
+_ACCENTED: Final = frozenset("naive cafe fiancee fiance resume cliche facade protege decor puree saute creme piece touche".split())
+"""Words of English with accents."""
 _LETTERED: Final = frozenset("vitamin vit hepatitis hep type grade class stage part section group factor wave plan".split())
 _ARTICLES: Final = frozenset("a an the this these no".split())
-_AGENTS: Final = frozenset("by per from to told informed notified paged asked saw seen met consulted".split())
+_AGENTS: Final = frozenset(
+    "by per from to told informed notified paged asked saw seen met consulted ask tell call called calling updated thanks"
+    " thank hi hello remind notify contact contacted inform page spoke see meet named".split()
+)
+"""Words before whom somebody is named, at the beginning of a sentence too."""
 _STREET_LIKE: Final = compiled(
     r"[ ](?:Street|St|Avenue|Ave|Road|Hospital|Clinic|Center|University|Unit|Ward|Building|Tower|Pavilion)\b"
 )
 _QUOTED: Final = compiled(r"[\"“](?P<name>[A-Z][a-z]{1,12})[\"”]")
 _LOW_SIGNATURE: Final = compiled(
     r"(?:(?:(?<=\n)|(?<=\A)|[-–:]|\bby)[ \t]*)(?P<initial>[a-z])\.[ \t]?(?=[^\W\d_][\w'’ -]{1,30}(?:[ \t]+(?:rn|md|lpn|np|pa|do|cna)\b|[ \t]*(?:\n|\Z)))"
+)
+_LOW_CREDENTIAL: Final = compiled(
+    r"(?<![\w.'’-])(?P<name>[^\W\d_A-Z][\w'’-]{1,30})(?:[ ](?P<last>[^\W\d_A-Z][\w'’-]{1,30}))?,?[ ](?:md|rn|lpn|np|cna)\b"
 )
 _MIN_UPPER: Final = 5
 """Letters of a word in capitals that is a name because no dictionary has it; a shorter one is an abbreviation."""
@@ -97,8 +106,8 @@ class _Names:
             return not (
                 words.is_term(index, is_name=word.word in self.caught) or _STREET_LIKE.match(self.text, word.end)
             )
-        if not word.word.isascii() and len(word.word) > 1:
-            return True
+        if word.is_accented and len(word.word) > 1:
+            return not (word.traits.is_eponym or word.traits.is_proper or word.word in _ACCENTED)
         return words.is_unknown(index) and not words.is_term(index) and not words.is_dosed(index)
 
     def _is_word_as_name(self, index: int) -> bool:
@@ -109,13 +118,22 @@ class _Names:
         if word.traits.is_proper and word.word not in _MONTH_NAMES:
             return False
         before = words[index - 1].word if index else ""
-        if words.is_inside_sentence(index):
+        follows_agent = before in _AGENTS and words.gap(index - 1) in (" ", ", ")
+        if self._is_possessive(word) and not word.traits.is_said_alone:
+            return True
+        if index and words.gap(index - 1).endswith("(") and words.gap(index).startswith(")"):
+            if word.word in words.lexicon.given or words[index - 1].traits.is_excluded:
+                return not word.traits.is_said_alone
+        if words.is_inside_sentence(index) or follows_agent:
             if before in _ARTICLES or _STREET_LIKE.match(self.text, word.end):
                 return False
             if word.word in _MONTH_NAMES:
                 return before not in _TIME and not self.text[word.end : word.end + 2].strip()[:1].isdigit()
-            return before in _AGENTS or before in RELATIVE_WORDS if word.traits.is_said_alone else True
+            return follows_agent or before in RELATIVE_WORDS if word.traits.is_said_alone else True
         return self._begins_as_a_name(index)
+
+    def _is_possessive(self, word: Word) -> bool:
+        return self.text[word.end : word.end + 2] in ("'s", "’s") and not word.is_upper
 
     def _begins_as_a_name(self, index: int) -> bool:
         """Return whether what follows a word at the beginning of a sentence is said of a person."""
@@ -143,11 +161,10 @@ class _Names:
             return False
         start = words[index - 1].start
         is_apart = start == 0 or self.text[start - 1] in " \t\n(/"
-        before = self.text[max(0, start - 2) : start].strip()
-        is_initial = words[index - 1].is_capitalized and before[-1:] not in (".", "!") and is_apart
+        is_initial = words[index - 1].is_capitalized and is_apart
         before_word = words[index - 2] if index > 1 else None
         follows_noun = before_word is not None and words.gap(index - 2) == " " and before_word.word in _LETTERED
-        return is_initial and not follows_noun and (word.traits.is_listed or words.is_unknown(index))
+        return is_initial and not follows_noun and word.word not in _MODALS and (word.traits.is_listed or words.is_unknown(index))
 
     def _is_upper_name(self, index: int) -> bool:
         word, words = self.words[index], self.words
@@ -156,7 +173,7 @@ class _Names:
             return False
         if word.traits.is_sure:
             return len(letters) >= _MIN_LOWER
-        return len(letters) >= _MIN_UPPER and words.is_unknown(index) or not word.word.isascii()
+        return len(letters) >= _MIN_UPPER and words.is_unknown(index) or word.is_accented
 
     def _upper_pair(self, index: int) -> None:
         """Mark `FAMILY, GIVEN M.` in capitals."""
@@ -205,19 +222,37 @@ class _Names:
             is_given = word.word in words.lexicon.given and word.word not in _MODALS and word.word not in SPEECH
             if is_certain or words.is_unknown(index) or is_given:
                 self._mark_lower([index])
-        elif cue == STRICT and words.is_unknown(index):
+        elif cue == STRICT and self._is_no_word(index) and not is_certain:
             following = words[index + 1] if index + 1 < len(words) and words.gap(index) == " " else None
-            if following is not None and (following.traits.is_sure or words.is_unknown(index + 1)):
-                self._mark_lower([index])
+            if following is not None and (self._is_no_word(index + 1) or self._is_weak_name(index, index + 1)):
+                self._mark([index, index + 1])
         elif is_certain and len(word.word) >= _MIN_LOWER and not traits.is_said_alone:
             self._mark_lower([index])
+
+    def _is_no_word(self, index: int) -> bool:
+        """Return whether the word is on no list of words; it may be on one of names."""
+        traits = self.words[index].traits
+        return self.words.is_unknown(index) or (
+            traits.is_listed and not (traits.is_word or traits.is_proper or traits.is_excluded or traits.is_eponym)
+        )
+
+    def _may_be_lower_name(self, index: int) -> bool:
+        word = self.words[index]
+        is_verb = word.word in SPEECH or word.word in _MODALS or len(word.word) < 3
+        return self._is_no_word(index) or (word.traits.is_listed and not word.traits.is_excluded and not is_verb)
+
+    def _is_weak_name(self, index: int, other: int) -> bool:
+        """Return whether *other* is a name that is also a word, after a listed name that is none."""
+        traits, following = self.words[index].traits, self.words[other]
+        is_name = following.traits.is_listed and not following.traits.is_excluded
+        return traits.is_listed and is_name and following.word not in SPEECH and following.word not in _MODALS
 
     def _mark_lower(self, run: list[int]) -> None:
         """Mark *run*, and the names in lower case that follow."""
         words = self.words
         while run[-1] + 1 < len(words) and words.gap(run[-1]) == " " and len(run) < _LONGEST_RUN:
             following = words[run[-1] + 1]
-            is_name = (following.traits.is_sure and not following.traits.is_word) or words.is_unknown(run[-1] + 1)
+            is_name = self._is_no_word(run[-1] + 1)
             is_ordinary = following.traits.is_listed and following.word not in SPEECH and words.gap(run[-1] + 1) != " "
             if following.is_capitalized or following.traits.is_excluded or not (is_name or is_ordinary):
                 break
@@ -225,6 +260,12 @@ class _Names:
         self._mark(run)
 
     def _lower_signatures(self) -> None:
+        for match in _LOW_CREDENTIAL.finditer(self.text):
+            index = self.at.get(match.start("name"))
+            last = self.at.get(match.start("last")) if match["last"] else index
+            run = [one for one in (index, last) if one is not None and self._may_be_lower_name(one)]
+            if run and run[-1] == last:
+                self._mark(run)
         for match in _LOW_SIGNATURE.finditer(self.text):
             index = self.at.get(match.start("initial"))
             if index is not None and index + 1 < len(self.words):
@@ -286,7 +327,10 @@ class _Names:
         if strength == LABELS:
             is_name = any(are_names)
         elif strength == RELATIVES:
-            is_name = are_names[0] and not (is_single_upper and (first.traits.is_word or len(first.word) < 3))
+            is_upper_name = first.word in self.words.lexicon.given or (
+                not first.traits.is_word and (first.traits.is_listed or len(first.word) >= _MIN_UPPER)
+            )
+            is_name = are_names[0] and first.word not in _MODALS and (is_upper_name or not is_single_upper)
         else:
             are_sure = [one.traits.is_sure or (self._is_unlisted(one) and not one.is_upper) for one in proper]
             is_name = any(are_sure) or (len(proper) > 1 and all(are_names) and not first.is_upper)
@@ -364,10 +408,12 @@ class _Names:
     def _joined_by_and(self, index: int) -> Iterator[int]:
         words = self.words
         after, before = index + 1, index - 1
-        if after < len(words) and words.gap(index) in _CHAIN and self._may_be_name(after, like=index):
+        if after < len(words) and (words.gap(index) in _CHAIN or words.gap(index).endswith("(")) and self._may_be_name(after, like=index):
             yield after
         elif after + 1 < len(words) and words[after].word in _AND and words.gap(after) == " ":
-            if words.gap(index) in (" ", ", ") and self._may_be_name(after + 1, like=index):
+            is_eponym = after + 1 < len(words) and words[after + 1].traits.is_said_alone
+            may_be = is_eponym and words[after + 1].traits.is_listed and not words.is_term(after + 1)
+            if words.gap(index) in (" ", ", ") and (may_be or self._may_be_name(after + 1, like=index)):
                 yield after + 1
         if before >= 0 and words.gap(before) in _CHAIN and self._may_be_name(before, like=index):
             yield before
@@ -385,8 +431,12 @@ class _Names:
         if word.is_upper != words[like].is_upper and word.is_upper and not (traits.is_sure and len(word.word) > 3):
             return False
         if word.is_upper and traits.is_word:
-            return False
-        return (traits.is_listed and not traits.is_said_alone) or words.is_unknown(index) or traits.is_sure or (
+            is_given_before = index < like and word.word in words.lexicon.given
+            is_family_after = index == like + 1 and word.word in words.lexicon.family and words.gap(like) == " "
+            return (is_given_before or is_family_after) and word.word not in SPEECH and word.word not in _MODALS
+        if traits.is_said_alone:
+            return traits.is_listed and index == like + 1 and words.gap(like) == " "
+        return traits.is_listed or words.is_unknown(index) or traits.is_sure or (
             len(word.word) == 2 and not traits.is_word and not word.is_upper
         )
 
@@ -457,6 +507,8 @@ class _Names:
         word, words = self.words[index], self.words
         if word.traits.is_excluded or word.traits.is_word or index == 0:
             return False
+        if words[index - 1].word == "by" and words.gap(index - 1) == " ":
+            return True
         after = self.text[word.end : word.end + 1]
         gap = words.gap(index - 1)
         return after in ("", "\n") and (gap in (". ", " - ", " -- ", ": ", " / ", "/") or gap.endswith((" / ", ". ")))

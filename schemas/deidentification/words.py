@@ -22,7 +22,7 @@ _STRONG_TERM: Final = (
     r"|ophthalmopathy|opacity|antigen|antibod(?:y|ies)|lines|cells?|glands?|plexus|guidelines?"
 )
 _WEAK_TERM: Final = (
-    r"repair|position|grade|line|port|plate|chart|monitor|ultrasound|study|studies|coma|diverticul\w+|spots?|breathing"
+    r"level|repair|position|grade|line|port|plate|chart|monitor|ultrasound|study|studies|coma|diverticul\w+|spots?|breathing"
     r"|respirations?|sounds?|lactate|solution|layer|block|rash|method|needle|suture|dressing|bag|mask|suction|tip|knee"
     r"|elbow|toe|thumb|finger|vertigo|hemorrhoid|erythema|phlebitis|melanoma|carcinoma|count|matter|blood|stool|lesion"
     r"|infarct\w*|infection|risk|prognostic|assessment|movement|response|waves?|rods?|lung|membrane|device|rules?|mobility"
@@ -38,13 +38,19 @@ _VOWELS: Final = frozenset("aeiouy")
 
 
 class Word(NamedTuple):
-    """A word at ``[start, end)``, folded, with its traits. `is_upper`: two capital letters or more, and no others."""
+    """A word at ``[start, end)``, folded, with its traits.
+
+    Args:
+        is_upper: Two capital letters or more, and no others.
+        is_accented: It has a letter that English has not.
+    """
 
     start: int
     end: int
     word: str
     is_capitalized: bool
     is_upper: bool
+    is_accented: bool
     traits: Traits
 
 
@@ -70,7 +76,7 @@ class Words:
             word = word[:-2]
         plain = folded(word)
         is_upper = len(word) > 1 and word.isupper()
-        return Word(start, start + len(word), plain, word[0].isupper(), is_upper, self.lexicon.traits(plain))
+        return Word(start, start + len(word), plain, word[0].isupper(), is_upper, not word.isascii() and "’" not in word, self.lexicon.traits(plain))
 
     def gap(self, index: int) -> str:
         """Return what stands between the word at *index* and the next one; the rest of the text after the last one."""
@@ -101,11 +107,14 @@ class Words:
 
     def _is_unknown_compound(self, word: Word) -> bool:
         parts = self.text[word.start : word.end].split("-")
-        if not all(part[:1].isupper() for part in parts):
+        if word.is_capitalized and not all(part[:1].isupper() and len(part) > 1 for part in parts):
             return False
         traits = [self.lexicon.traits(folded(part)) for part in parts]
-        if any(trait.is_said_alone for trait in traits) or word.traits.is_proper:
+        is_brand = any(trait.is_word and not trait.is_listed for trait in traits)
+        if any(trait.is_said_alone for trait in traits) or word.traits.is_proper or word.traits.is_word:
             return False
+        if is_brand:
+            return any(trait.is_sure for trait in traits)
         return any(
             trait.is_sure or (trait.is_unknown and _is_pronounceable(folded(part)) and len(part) > 2)
             for part, trait in zip(parts, traits, strict=True)
