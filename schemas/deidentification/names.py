@@ -32,8 +32,6 @@ _CHAIN: Final = frozenset((", ", " & ", "/", " / ", " + ", "; ", ","))
 _MODALS: Final = frozenset(("will", "may"))
 _MONTH_NAMES: Final = frozenset("may april june august".split())
 _TIME: Final = frozenset("in since until during this early late mid last next of by from through every each on".split())
-_ACCENTED: Final = frozenset("naive cafe fiancee fiance resume cliche facade protege decor puree saute creme piece touche".split())
-"""Words of English with accents."""
 _LETTERED: Final = frozenset("vitamin vit hepatitis hep type grade class stage part section group factor wave plan".split())
 _ARTICLES: Final = frozenset("a an the this these no".split())
 _AGENTS: Final = frozenset(
@@ -107,7 +105,7 @@ class _Names:
                 words.is_term(index, is_name=word.word in self.caught) or _STREET_LIKE.match(self.text, word.end)
             )
         if word.is_accented and len(word.word) > 1:
-            return not (word.traits.is_eponym or word.traits.is_proper or word.word in _ACCENTED)
+            return not (word.traits.is_eponym or word.traits.is_proper or word.word in words.lexicon.common)
         return words.is_unknown(index) and not words.is_term(index) and not words.is_dosed(index)
 
     def _is_word_as_name(self, index: int) -> bool:
@@ -412,7 +410,8 @@ class _Names:
             yield after
         elif after + 1 < len(words) and words[after].word in _AND and words.gap(after) == " ":
             is_eponym = after + 1 < len(words) and words[after + 1].traits.is_said_alone
-            may_be = is_eponym and words[after + 1].traits.is_listed and not words.is_term(after + 1)
+            may_be = is_eponym and words[after + 1].is_capitalized and words[after + 1].traits.is_listed
+            may_be = may_be and not words.is_term(after + 1)
             if words.gap(index) in (" ", ", ") and (may_be or self._may_be_name(after + 1, like=index)):
                 yield after + 1
         if before >= 0 and words.gap(before) in _CHAIN and self._may_be_name(before, like=index):
