@@ -7,11 +7,16 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from typing import Final
 
-from corpusmill.schemas.deidentification.patterns import compiled
+from corpusmill.schemas.deidentification.patterns import compiled, words_of
 from corpusmill.schemas.deidentification.spans import Span
 
 _MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _FULL: Final = "January February March April May June July August September October November December".split()
+_MONTH_WORDS: Final = frozenset((*_MONTHS, *map(str.lower, _FULL), "sept"))
+_HOLIDAY_WORDS: Final = frozenset(
+    "christmas thanksgiving new fourth labor memorial independence halloween valentine veterans boxing mother father easter"
+    " good juneteenth".split()
+)
 _LONG: Final = (
     r"(?i:january|february|april|june|july|august|september|october|november|december"
     r"|jan|feb|mar|apr|jun|jul|aug|sept|sep|oct|nov|dec)\b\.?"
@@ -34,7 +39,7 @@ _TIME: Final = compiled(r"(?i:\b(?:in|since|until|during|this|early|late|mid|las
 """What stands before a month alone."""
 _END: Final = r"(?![\w/]|[.-]\d)"
 _NUMERIC: Final = compiled(
-    r"(?<![\w./-])(?:"
+    r"(?=\d)(?<![\w./-])(?:"
     + "|".join(
         (
             rf"(?P<iso>(?P<iy>{_YEAR})-(?P<im>0[1-9]|1[0-2])-(?P<id>0[1-9]|[12]\d|3[01])){_CLOCK}(?![\w-])",
@@ -112,12 +117,14 @@ def date_spans(text: str, *, births: Births = frozenset(), shift_days: int | Non
     >>> [span.replacement for span in date_spans("Seen on 03/05/2019, again March 9, 2019; BP 120/80, pain 5/10.")]
     ['2019', '2019']
     """
-    for match in _BIRTH_YEAR.finditer(text):
+    words = words_of(text)
+    for match in _BIRTH_YEAR.finditer(text) if "born" in words or "birth" in words else ():
         yield Span(match.start(1), match.end(1), "date")
-    for pattern in (_SPELLED, _HOLIDAY):
-        for match in pattern.finditer(text):
+    has_month = not words.isdisjoint(_MONTH_WORDS)
+    for pattern, is_possible in ((_SPELLED, has_month), (_HOLIDAY, not words.isdisjoint(_HOLIDAY_WORDS))):
+        for match in pattern.finditer(text) if is_possible else ():
             yield Span(_with_weekday(text, match.start()), match.end(), "date")
-    for match in (*_NUMERIC.finditer(text), *_WORDS.finditer(text)):
+    for match in (*_NUMERIC.finditer(text), *(_WORDS.finditer(text) if has_month else ())):
         kind = next(group for group in match.re.groupindex if group in _FORMS and match[group] is not None)
         start, end = match.span(kind)
         if kind in ("iso", "stamp"):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from corpusmill.schemas.deidentification.patterns import compiled
+from corpusmill.schemas.deidentification.patterns import compiled, first_words, words_of
 from corpusmill.schemas.deidentification.spans import Span
 from corpusmill.schemas.personal_data.card import CARD
 
@@ -83,22 +83,23 @@ _CUED: Final = tuple(
         kind,
         compiled(rf"(?<![\w-])(?:{cue})(?![A-Za-z]){_LINK}{_VALUE.format(n='')}(?![\w%])", re.IGNORECASE),
         least,
+        first_words(cue),
     )
     for kind, cue, least in _CUES
 )
 _NEEDS_DIGITS: Final = 3
-_SSN: Final = compiled(r"(?<![\w.-])(?:\d{3}-\d{2}-\d{4}|[*xX]{3}-[*xX]{2}-\d{4})(?![\w-]|\.\d)")
-_VIN: Final = compiled(r"(?<![\w-])(?=[A-Z]*\d)(?=\d*[A-Z])[A-HJ-NPR-Z0-9]{17}(?![\w-])")
+_SSN: Final = compiled(r"(?=[\d*xX])(?<![\w.-])(?:\d{3}-\d{2}-\d{4}|[*xX]{3}-[*xX]{2}-\d{4})(?![\w-]|\.\d)")
+_VIN: Final = compiled(r"(?=[A-Z0-9]{17})(?<![\w-])(?=[A-Z]*\d)(?=\d*[A-Z])[A-HJ-NPR-Z0-9]{17}(?![\w-])")
 _MBI: Final = compiled(
-    r"(?<![\w-])[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y]{2}\d\d(?![\w-])"
+    r"(?=\d)(?<![\w-])[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y]{2}\d\d(?![\w-])"
 )
 _UDI: Final = compiled(r"\(01\)\d{14}(?:\(\d\d\)[\w-]+)*")
 _LONG: Final = compiled(
-    r"(?<![\w.,/+-])(?:[A-Z]{1,4}-?)?\d{7,}(?:-\d{1,4})?(?![\w/]|[.,]\d|-\d)|(?<![\w.-])(?:[A-Z]{1,3}-?\d{2}-\d{4,}|[A-Z]{1,2}\d{6}|\d{2,4}-[A-Z]{1,4}-\d{3,6})(?![\w-])"
+    r"(?=[A-Z\d])(?<![\w.,/+-])(?:[A-Z]{1,4}-?)?\d{7,}(?:-\d{1,4})?(?![\w/]|[.,]\d|-\d)|(?<![\w.-])(?:[A-Z]{1,3}-?\d{2}-\d{4,}|[A-Z]{1,2}\d{6}|\d{2,4}-[A-Z]{1,4}-\d{3,6})(?![\w-])"
     r"|(?<![\w.])\#\d{6,9}(?![\w-])"
 )
 _MRN_FORM: Final = compiled(
-    r"(?<![\w.-])\d{2,3}-\d{2}-\d{2,3}(?![\w-]|[./]\d)|(?<![\w.-])\d{3}-\d{3}-\d{3}(?![\w-]|\.\d)"
+    r"(?=\d)(?<![\w.-])\d{2,3}-\d{2}-\d{2,3}(?![\w-]|[./]\d)|(?<![\w.-])\d{3}-\d{3}-\d{3}(?![\w-]|\.\d)"
 )
 _CODED: Final = compiled(
     r"(?i:\b(?:snomed(?:[- ]?ct)?|sct|loinc|icd(?:-?\d+)?(?:-cm)?|ndc|rxnorm|rxcui|cpt|hcpcs|pmid|pubmed|doi|nct"
@@ -129,7 +130,10 @@ def cued_spans(text: str) -> Iterator[Span]:
     >>> [(span.kind, text[span.start : span.end]) for span in cued_spans(text)]
     [('mrn', '00-123 456'), ('plan', 'ABC12345'), ('vehicle', '7KLM214')]
     """
-    for kind, pattern, least in _CUED:
+    words = words_of(text)
+    for kind, pattern, least, cues in _CUED:
+        if words.isdisjoint(cues):
+            continue
         for match in pattern.finditer(text):
             value = match["v"].rstrip(" -./")
             signs = sum(map(str.isalnum, value))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from corpusmill.schemas.deidentification.lexicon import lexicon
-from corpusmill.schemas.deidentification.patterns import compiled
+from corpusmill.schemas.deidentification.patterns import compiled, words_of
 from corpusmill.schemas.deidentification.spans import Span
 
 SMALL_AREAS: Final = frozenset("036 059 063 102 203 556 692 790 821 823 830 831 878 879 884 890 893".split())
@@ -41,13 +41,13 @@ _STOPPED: Final = (
 )
 _UNIT: Final = r"(?:,?\s*(?:(?i:apt|apartment|unit|suite|ste|floor|fl|lot|trailer|bldg|rm)\b\.?\s*#?\s*|#\s*)[\w-]+)?"
 _STREET: Final = compiled(
-    rf"(?<![\w./-])\d{{1,6}}(?:-\d+)?[A-Z]?[ \t]+(?:[NSEW]{{1,2}}\.?[ \t]+|(?i:north|south|east|west)[ \t]+)?"
+    rf"(?=[\dPp])(?:(?<![\w./-])\d{{1,6}}(?:-\d+)?[A-Z]?[ \t]+(?:[NSEW]{{1,2}}\.?[ \t]+|(?i:north|south|east|west)[ \t]+)?"
     rf"(?:{_STOPPED}(?:[A-Z0-9][\w'’.-]*)[ \t]+){{1,4}}?(?:{_SUFFIX}|(?i:{_SUFFIX})(?=[,.\n]|\s*\Z|[ \t]+(?i:apt"
     rf"|unit|suite|#)))\b(?![ \t]+[A-Z][a-z]+[ \t]+(?:said|saw))"
     rf"\.?(?:[ \t]+(?:[NSEW]{{1,2}}|North|South|East|West)\b)?{_UNIT}"
     rf"|\b\d{{1,6}}[ \t]+(?:Highway|Hwy|Route|County Road|State Road|US)[ \t]+\d+[A-Z]?\b"
     rf"|\b[Pp]\.?\s?[Oo]\.?[ \t]+(?:[Bb]ox|BOX)[ \t]+\d+"
-    rf"|(?<![\w./-])\d{{1,6}}[ \t]+(?:Broadway|BROADWAY|Avenue[ \t]+of[ \t]+[A-Z]\w+(?:[ \t]+[A-Z]\w+)?){_UNIT}"
+    rf"|(?<![\w./-])\d{{1,6}}[ \t]+(?:Broadway|BROADWAY|Avenue[ \t]+of[ \t]+[A-Z]\w+(?:[ \t]+[A-Z]\w+)?){_UNIT})"
 )
 _CITY: Final = (
     r"(?:(?:St|Ste|Mt|Ft)\.[ ])?[A-Z][\w'’.-]*[a-zA-Z](?:[ ](?:(?:St|Ste|Mt|Ft)\.[ ]|(?:du|de|la|del|des|of)[ ]|[ds]['’])?"
@@ -59,7 +59,18 @@ _AFTER_STREET: Final = compiled(
 _CITY_ZIP: Final = compiled(
     rf"(?:(?P<city>{_CITY}),?\s+)?\b(?:{_CODES}|{_STATES})\.?,?\s+(?P<zip>\d{{5}}(?:-\d{{4}})?)(?![\w-]|\.\d)"
 )
-_CITY_STATE: Final = compiled(rf"\b(?P<city>{_CITY}),\s+(?:{_STATES}|(?:{_CLEAR_CODES})\b)")
+_FIVE_DIGITS: Final = compiled(r"\d{5}")
+_STATE: Final = compiled(rf",\s+(?:{_STATES}|(?:{_CLEAR_CODES})\b)")
+_CITY_BEFORE: Final = compiled(rf"\b(?P<city>{_CITY})\Z")
+_LONGEST_CITY: Final = 60
+_HOME_WORDS: Final = frozenset(
+    "live lives living resides residing resident moved born native travel traveled travelled travels originally hails home"
+    " visiting flew trip returned grew relocated relocating transferred work works outside".split()
+)
+_FACILITY_WORDS: Final = frozenset(
+    "hospital medical clinic health healthcare nursing hospice infirmary rehabilitation rehab university college school church"
+    " manor care cancer surgery village laboratories pharmacy".split()
+)
 _ZIP: Final = compiled(r"\b(?i:zip(?:\s*code)?|postal\s+code)\s*(?:is|of)?[:\s#]*(?P<zip>\d{5}(?:-\d{4})?)(?![\w-])")
 _POSTCODE: Final = compiled(r"(?<![\w.-])[A-PR-UWYZ][A-HK-Y]?\d[A-Z\d]?\s\d[ABD-HJLNP-UW-Z]{2}(?![\w-])")
 _HOME: Final = compiled(
@@ -126,20 +137,25 @@ def place_spans(text: str) -> Iterator[Span]:
         city = _AFTER_STREET.match(text, match.end())
         if city is not None and not _KEPT.match(city["city"]) and not _is_common(city["city"]):
             yield Span(*city.span("city"), "place")
-    for match in _CITY_ZIP.finditer(text):
+    for match in _CITY_ZIP.finditer(text) if _FIVE_DIGITS.search(text) else ():
         if match["city"] is not None:
             yield Span(*match.span("city"), "place")
         yield Span(*match.span("zip"), "place", short_zip(match["zip"]))
-    yield from (Span(*match.span("city"), "place") for match in _CITY_STATE.finditer(text))
-    yield from (Span(*match.span("zip"), "place", short_zip(match["zip"])) for match in _ZIP.finditer(text))
+    for state in _STATE.finditer(text):
+        city = _CITY_BEFORE.search(text, max(0, state.start() - _LONGEST_CITY), state.start())
+        if city is not None:
+            yield Span(*city.span("city"), "place")
+    words = words_of(text)
+    if "zip" in words or "postal" in words:
+        yield from (Span(*match.span("zip"), "place", short_zip(match["zip"])) for match in _ZIP.finditer(text))
     yield from (Span(*match.span(), "place") for match in _POSTCODE.finditer(text))
-    for match in _HOME.finditer(text):
+    for match in _HOME.finditer(text) if not words.isdisjoint(_HOME_WORDS) else ():
         if not _KEPT.match(match["city"]) and not _is_common(match["city"]):
             yield Span(*match.span("city"), "place")
 
 
 def _facilities(text: str) -> Iterator[Span]:
-    for match in _FACILITY.finditer(text):
+    for match in _FACILITY.finditer(text) if not words_of(text).isdisjoint(_FACILITY_WORDS) else ():
         words = list(re.finditer(r"[\w'’-]+", match["first"]))
         while words and words[0][0].casefold() in _GENERIC:
             words = words[1:]
