@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from corpusmill.schemas.deidentification.patterns import compiled, words_of
+from corpusmill.schemas.deidentification.patterns import compiled, word_starts
 from corpusmill.schemas.deidentification.spans import Span
 
 _OLD: Final = r"(?:9\d|1[0-2]\d)"
-_OLD_DIGITS: Final = compiled(r"[19]\d")
+_OLD_DIGITS: Final = compiled(r"(?=[19])(?<![\d.])(?:9\d|1[0-2]\d)(?!\d)")
 _WORDS: Final = r"(?:ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?|one hundred(?:[- ](?:and )?\w+)?|an? hundred(?:[- ]and[- ]\w+)?)"
 _PATTERN: Final = compiled(
     rf"(?<![\w./-])(?P<a>(?:{_OLD}|{_WORDS})\s*-?\s*(?:years?|yrs?|yo|y/o|y\.o\.?|yr)(?:[-\s]+(?:old|of\s+age))?)"
@@ -35,7 +35,7 @@ def age_spans(text: str) -> Iterator[Span]:
     >>> [span.replacement for span in age_spans("A 94-year-old man, age 94, smoked 90 pack-years, weighs 95 kg.")]
     ['90 or older', '90 or older']
     """
-    if not _OLD_DIGITS.search(text) and words_of(text).isdisjoint(("ninety", "hundred")):
+    if not _OLD_DIGITS.search(text) and word_starts(text).keys().isdisjoint(("ninety", "hundred")):
         return
     for match in _PATTERN.finditer(text):
         group = next(name for name in "abcdefg" if match[name] is not None)

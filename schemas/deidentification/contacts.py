@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from corpusmill.schemas.deidentification.patterns import compiled, words_of
+from corpusmill.schemas.deidentification.patterns import compiled, matches_at, word_starts
 from corpusmill.schemas.deidentification.spans import Span
 from corpusmill.schemas.personal_data.email import EMAIL
 from corpusmill.schemas.personal_data.numbering import is_numbering
@@ -87,7 +87,7 @@ def contact_spans(text: str) -> Iterator[Span]:
     if "@" in text:
         yield from (Span(*match.span(), "email") for match in EMAIL.pattern.finditer(text))
         yield from (Span(*match.span(), "email") for match in _BROKEN_EMAIL.finditer(text))
-    words = words_of(text)
+    words = word_starts(text)
     if "at" in words and ("dot" in words or "[at]" in text or "(at)" in text or "{at}" in text):
         yield from (Span(*match.span(), "email") for match in _SPELLED_EMAIL.finditer(text))
     for match in _IP.finditer(text):
@@ -107,10 +107,10 @@ def _is_address(match: re.Match[str]) -> bool:
 def _phones(text: str) -> Iterator[Span]:
     for match in _PHONE.finditer(text):
         yield Span(*match.span(), _fax_or_phone(text, match.start()))
-    words = words_of(text)
-    if len(words & _DIGIT_WORDS) > 1:
+    words = word_starts(text)
+    if len(words.keys() & _DIGIT_WORDS) > 1:
         yield from (Span(*match.span(), _fax_or_phone(text, match.start())) for match in _SPOKEN.finditer(text))
-    for match in _CUED.finditer(text) if not words.isdisjoint(_CUE_WORDS) else ():
+    for match in matches_at(_CUED, text, _CUE_WORDS):
         group = "a" if match["a"] is not None else "b"
         cue = (match["strong"] or "").casefold()
         value = match[group].rstrip(" .-(")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from typing import Final
 
-from corpusmill.schemas.deidentification.patterns import compiled, words_of
+from corpusmill.schemas.deidentification.patterns import compiled, matches_at, word_starts
 from corpusmill.schemas.deidentification.spans import Span
 
 _MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()
@@ -117,14 +117,14 @@ def date_spans(text: str, *, births: Births = frozenset(), shift_days: int | Non
     >>> [span.replacement for span in date_spans("Seen on 03/05/2019, again March 9, 2019; BP 120/80, pain 5/10.")]
     ['2019', '2019']
     """
-    words = words_of(text)
+    words = word_starts(text)
     for match in _BIRTH_YEAR.finditer(text) if "born" in words or "birth" in words else ():
         yield Span(match.start(1), match.end(1), "date")
-    has_month = not words.isdisjoint(_MONTH_WORDS)
-    for pattern, is_possible in ((_SPELLED, has_month), (_HOLIDAY, not words.isdisjoint(_HOLIDAY_WORDS))):
+    has_month = not words.keys().isdisjoint(_MONTH_WORDS)
+    for pattern, is_possible in ((_SPELLED, has_month), (_HOLIDAY, not words.keys().isdisjoint(_HOLIDAY_WORDS))):
         for match in pattern.finditer(text) if is_possible else ():
             yield Span(_with_weekday(text, match.start()), match.end(), "date")
-    for match in (*_NUMERIC.finditer(text), *(_WORDS.finditer(text) if has_month else ())):
+    for match in (*_NUMERIC.finditer(text), *matches_at(_WORDS, text, _MONTH_WORDS)):
         kind = next(group for group in match.re.groupindex if group in _FORMS and match[group] is not None)
         start, end = match.span(kind)
         if kind in ("iso", "stamp"):

@@ -43,12 +43,7 @@ _STREET_LIKE: Final = compiled(
     r"[ ](?:Street|St|Avenue|Ave|Road|Hospital|Clinic|Center|University|Unit|Ward|Building|Tower|Pavilion)\b"
 )
 _QUOTED: Final = compiled(r"[\"“](?P<name>[A-Z][a-z]{1,12})[\"”]")
-_LOW_SIGNATURE: Final = compiled(
-    r"(?:(?:(?<=\n)|(?<=\A)|[-–:]|\bby)[ \t]*)(?P<initial>[a-z])\.[ \t]?(?=[^\W\d_][\w'’ -]{1,30}(?:[ \t]+(?:rn|md|lpn|np|pa|do|cna)\b|[ \t]*(?:\n|\Z)))"
-)
-_LOW_CREDENTIAL: Final = compiled(
-    r"(?<![\w.'’-])(?P<name>[^\W\d_A-Z][\w'’-]{1,30})(?:[ ](?P<last>[^\W\d_A-Z][\w'’-]{1,30}))?,?[ ](?:md|rn|lpn|np|cna)\b"
-)
+_LOW_CREDENTIALS: Final = frozenset("md rn lpn np cna pa".split())
 _MIN_UPPER: Final = 5
 """Letters of a word in capitals that is a name because no dictionary has it; a shorter one is an abbreviation."""
 _MIN_LOWER: Final = 4
@@ -73,11 +68,11 @@ class _Names:
                 self._judge(index)
             elif index not in self.marked:
                 self._judge_lower(index)
-        self._lower_signatures()
         self._quoted()
-        self._beside()
+        self._beside(self.marked)
+        before = set(self.marked)
         self._repeated()
-        self._beside()
+        self._beside(self.marked - before)
         self._initials()
         yield from self._joined()
 
@@ -205,7 +200,12 @@ class _Names:
         """Mark a name in lower case: after a title or a relative, or a name that is no word."""
         word, words = self.words[index], self.words
         traits = word.traits
-        if len(word.word) < 2 or traits.is_excluded:
+        if len(word.word) < 2:
+            self._lower_signature(index)
+            return
+        if traits.is_excluded:
+            if word.word in _LOW_CREDENTIALS:
+                self._lower_credited(index)
             return
         cue = cue_before(words, index)
         is_certain = traits.is_sure and not traits.is_word
@@ -257,21 +257,29 @@ class _Names:
             run.append(run[-1] + 1)
         self._mark(run)
 
-    def _lower_signatures(self) -> None:
-        for match in _LOW_CREDENTIAL.finditer(self.text):
-            index = self.at.get(match.start("name"))
-            last = self.at.get(match.start("last")) if match["last"] else index
-            run = [one for one in (index, last) if one is not None and self._may_be_lower_name(one)]
-            if run and run[-1] == last:
-                self._mark(run)
-        for match in _LOW_SIGNATURE.finditer(self.text):
-            index = self.at.get(match.start("initial"))
-            if index is not None and index + 1 < len(self.words):
-                last = index + 1
-                while self.words[last].word in PARTICLES and last + 1 < len(self.words):
-                    last += 1
-                if not self.words[last].traits.is_excluded:
-                    self._mark(list(range(index, last + 1)))
+    def _lower_credited(self, index: int) -> None:
+        """Mark one or two words in lower case before credentials in lower case."""
+        run: list[int] = []
+        while index and len(run) < 2 and self.words.gap(index - 1) in (" ", ", ") and self._may_be_lower_name(index - 1):
+            index -= 1
+            run.insert(0, index)
+        if run:
+            self._mark(run)
+
+    def _lower_signature(self, index: int) -> None:
+        """Mark an initial and a name in lower case, as in `- n. okafor rn`."""
+        words = self.words
+        start, last = words[index].start, index + 1
+        line = self.text[max(0, start - 4) : start].rstrip(" \t")
+        is_announced = line[-1:] in ("", "\n", "-", "–", ":") or (index and words[index - 1].word == "by")
+        if not is_announced or last >= len(words) or words.gap(index) not in (".", ". "):
+            return
+        while words[last].word in PARTICLES and last + 1 < len(words):
+            last += 1
+        ends = words.gap(last)
+        is_signed = last + 1 == len(words) or "\n" in ends or words[last + 1].word in _LOW_CREDENTIALS
+        if is_signed and not words[last].traits.is_excluded:
+            self._mark(list(range(index, last + 1)))
 
     def _run(self, index: int, *, with_comma: bool) -> list[int]:
         """Return the words of the name that begins at *index*."""
@@ -381,9 +389,9 @@ class _Names:
             if near or before.word in ("by", "as", "prefers", "called", "nicknamed", "nickname", "aka"):
                 self._mark([index])
 
-    def _beside(self) -> None:
+    def _beside(self, marked: set[int]) -> None:
         """Mark the words beside names, and those that `and`, a comma or a slash joins to them, that may be names."""
-        agenda = sorted(self.marked)
+        agenda = sorted(marked)
         while agenda:
             index = agenda.pop()
             for other in (*self._neighbors(index), *self._joined_by_and(index)):

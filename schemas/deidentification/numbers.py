@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from corpusmill.schemas.deidentification.patterns import compiled, first_words, words_of
+from corpusmill.schemas.deidentification.patterns import compiled, first_words, matches_at
 from corpusmill.schemas.deidentification.spans import Span
 from corpusmill.schemas.personal_data.card import CARD
 
@@ -49,7 +49,7 @@ _CUES: Final = (
     ),
     (
         "license",
-        r"(?:driver'?s?|medical|nursing|state)?\s*licen[sc]e(?:\s+plate)?\s*(?:id|number|no\.?|\#)?"
+        r"(?:driver'?s?|medical|nursing|state)?\s*(?:license|licence)(?:\s+plate)?\s*(?:id|number|no\.?|\#)?"
         r"|lic\.?\s*(?:number|no\.?|\#)"
         r"|certificate\s*(?:id|number|no\.?|\#)?|cert\.?\s*(?:number|no\.?|\#)|dea(?:\s*(?:number|no\.?|\#))?"
         r"|npi|upin|passport|registration\s*(?:id|number|no\.?|\#)|dl\s?\#",
@@ -130,11 +130,8 @@ def cued_spans(text: str) -> Iterator[Span]:
     >>> [(span.kind, text[span.start : span.end]) for span in cued_spans(text)]
     [('mrn', '00-123 456'), ('plan', 'ABC12345'), ('vehicle', '7KLM214')]
     """
-    words = words_of(text)
     for kind, pattern, least, cues in _CUED:
-        if words.isdisjoint(cues):
-            continue
-        for match in pattern.finditer(text):
+        for match in matches_at(pattern, text, cues):
             value = match["v"].rstrip(" -./")
             signs = sum(map(str.isalnum, value))
             if (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -17,13 +18,29 @@ _LETTERS: Final = re.compile(r"[^\W\d_]+")
 
 
 @lru_cache(maxsize=4)
-def words_of(text: str) -> frozenset[str]:
-    """Return the words of *text* in lower case; a detector whose words are not among them need not search it.
+def word_starts(text: str) -> dict[str, list[int]]:
+    """Return where each word of *text* begins, by the word in lower case.
 
-    >>> sorted(words_of("MRN: 12, the mrn"))
-    ['mrn', 'the']
+    Searching only there is several times faster than trying a long list of words at each position.
+
+    >>> word_starts("MRN: 12, the mrn")
+    {'mrn': [0, 13], 'the': [9]}
     """
-    return frozenset(_LETTERS.findall(text.lower()))
+    starts: dict[str, list[int]] = {}
+    for match in _LETTERS.finditer(text):
+        starts.setdefault(match[0].lower(), []).append(match.start())
+    return starts
+
+
+def matches_at(pattern: re.Pattern[str], text: str, words: frozenset[str]) -> Iterator[re.Match[str]]:
+    """Yield the matches of *pattern* that begin with one of *words*, in the order of the text, without overlaps."""
+    starts = word_starts(text)
+    at = 0
+    for start in sorted(start for word in starts.keys() & words for start in starts[word]):
+        match = pattern.match(text, start) if start >= at else None
+        if match is not None:
+            yield match
+            at = match.end()
 
 
 def first_words(pattern: str) -> frozenset[str]:

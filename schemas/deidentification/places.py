@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from corpusmill.schemas.deidentification.lexicon import lexicon
-from corpusmill.schemas.deidentification.patterns import compiled, words_of
+from corpusmill.schemas.deidentification.patterns import compiled, matches_at, word_starts
 from corpusmill.schemas.deidentification.spans import Span
 
 SMALL_AREAS: Final = frozenset("036 059 063 102 203 556 692 790 821 823 830 831 878 879 884 890 893".split())
@@ -145,17 +145,17 @@ def place_spans(text: str) -> Iterator[Span]:
         city = _CITY_BEFORE.search(text, max(0, state.start() - _LONGEST_CITY), state.start())
         if city is not None:
             yield Span(*city.span("city"), "place")
-    words = words_of(text)
+    words = word_starts(text)
     if "zip" in words or "postal" in words:
         yield from (Span(*match.span("zip"), "place", short_zip(match["zip"])) for match in _ZIP.finditer(text))
     yield from (Span(*match.span(), "place") for match in _POSTCODE.finditer(text))
-    for match in _HOME.finditer(text) if not words.isdisjoint(_HOME_WORDS) else ():
+    for match in matches_at(_HOME, text, _HOME_WORDS):
         if not _KEPT.match(match["city"]) and not _is_common(match["city"]):
             yield Span(*match.span("city"), "place")
 
 
 def _facilities(text: str) -> Iterator[Span]:
-    for match in _FACILITY.finditer(text) if not words_of(text).isdisjoint(_FACILITY_WORDS) else ():
+    for match in _FACILITY.finditer(text) if not word_starts(text).keys().isdisjoint(_FACILITY_WORDS) else ():
         words = list(re.finditer(r"[\w'’-]+", match["first"]))
         while words and words[0][0].casefold() in _GENERIC:
             words = words[1:]

@@ -61,6 +61,8 @@ class Words:
         self.text = text
         self.lexicon: Lexicon = lexicon()
         self.words = [self._word(match.start(), match[0]) for match in _WORD.finditer(text)]
+        ends = [*(word.start for word in self.words[1:]), len(text)][: len(self.words)]
+        self.gaps = [text[word.end : end] for word, end in zip(self.words, ends, strict=True)]
 
     def __len__(self) -> int:
         return len(self.words)
@@ -80,8 +82,7 @@ class Words:
 
     def gap(self, index: int) -> str:
         """Return what stands between the word at *index* and the next one; the rest of the text after the last one."""
-        end = self.words[index + 1].start if index + 1 < len(self.words) else len(self.text)
-        return self.text[self.words[index].end : end]
+        return self.gaps[index]
 
     def begins_sentence(self, index: int) -> bool:
         """Return whether a capital letter says nothing at *index*: after the end of a sentence, or among capitals."""
