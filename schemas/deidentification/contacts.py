@@ -22,8 +22,11 @@ _URL_LIKE: Final = compiled(
     r"[:.](?://|(?<=www\.)|(?:com|org|net|edu|gov|mil|info|health|io|co)\b)", re.IGNORECASE
 )
 _IP: Final = compiled(
-    r"(?=[\dA-Fa-f:])(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)"
-    r"|(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4})(?![\w:])"
+    r"(?=\d)(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)"
+)
+_IP_6_LIKE: Final = compiled(r":[0-9A-Fa-f]{0,4}:")
+_IP_6: Final = compiled(
+    r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4})(?![\w:])"
     r"|(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){1,6}:(?:[0-9A-Fa-f]{1,4})?(?![\w:])"
 )
 _EXTENSION: Final = r"(?:\s*,?\s*(?:x|ext\.?|extension)\s*\d{1,6})?"
@@ -90,7 +93,7 @@ def contact_spans(text: str) -> Iterator[Span]:
     words = word_starts(text)
     if "at" in words and ("dot" in words or "[at]" in text or "(at)" in text or "{at}" in text):
         yield from (Span(*match.span(), "email") for match in _SPELLED_EMAIL.finditer(text))
-    for match in _IP.finditer(text):
+    for match in (*_IP.finditer(text), *(_IP_6.finditer(text) if _IP_6_LIKE.search(text) else ())):
         if _is_address(match):
             yield Span(*match.span(), "ip")
     yield from _phones(text)

@@ -17,6 +17,10 @@ _HOLIDAY_WORDS: Final = frozenset(
     "christmas thanksgiving new fourth labor memorial independence halloween valentine veterans boxing mother father easter"
     " good juneteenth".split()
 )
+_ORDINAL_WORDS: Final = frozenset(
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth"
+    " sixteenth seventeenth eighteenth nineteenth twentieth twenty thirtieth thirty".split()
+)
 _LONG: Final = (
     r"(?i:january|february|april|june|july|august|september|october|november|december"
     r"|jan|feb|mar|apr|jun|jul|aug|sept|sep|oct|nov|dec)\b\.?"
@@ -72,12 +76,12 @@ _ORDINAL: Final = (
     r"|nineteenth|twentieth|thirtieth)"
 )
 _SPELLED: Final = compiled(
-    rf"\b(?:(?i:the)\s+)?{_ORDINAL}(?:\s+(?i:day))?\s+(?i:of)\s+{_ANY_MONTH}(?:,?\s+{_YEAR}\b)?"
+    rf"\b{_ORDINAL}(?:\s+(?i:day))?\s+(?i:of)\s+{_ANY_MONTH}(?:,?\s+{_YEAR}\b)?"
     rf"|\b{_MONTH}\s+(?:(?i:the)\s+)?{_ORDINAL}\b(?:,?\s+{_YEAR}\b)?"
 )
 """A date in words, as in `the third of May`."""
 _HOLIDAY: Final = compiled(
-    r"\b(?:Christmas(?:\s+(?:Eve|Day))?|Thanksgiving(?:\s+Day)?|New\s+Year['’]?s?\s+(?:Eve|Day)|(?:the\s+)?Fourth\s+of\s+July"
+    r"\b(?:Christmas(?:\s+(?:Eve|Day))?|Thanksgiving(?:\s+Day)?|New\s+Year['’]?s?\s+(?:Eve|Day)|Fourth\s+of\s+July"
     r"|Labor\s+Day|Memorial\s+Day|Independence\s+Day|Halloween|Valentine['’]?s?\s+Day|Veterans['’]?\s+Day|Boxing\s+Day"
     r"|Mother['’]s\s+Day|Father['’]s\s+Day|Easter(?:\s+(?:Sunday|Monday))?|Good\s+Friday|Juneteenth)\b(?!\s+(?:disease|factor|tree))"
 )
@@ -121,9 +125,10 @@ def date_spans(text: str, *, births: Births = frozenset(), shift_days: int | Non
     for match in _BIRTH_YEAR.finditer(text) if "born" in words or "birth" in words else ():
         yield Span(match.start(1), match.end(1), "date")
     has_month = not words.keys().isdisjoint(_MONTH_WORDS)
-    for pattern, is_possible in ((_SPELLED, has_month), (_HOLIDAY, not words.keys().isdisjoint(_HOLIDAY_WORDS))):
-        for match in pattern.finditer(text) if is_possible else ():
-            yield Span(_with_weekday(text, match.start()), match.end(), "date")
+    spelled = matches_at(_SPELLED, text, _MONTH_WORDS | _ORDINAL_WORDS) if has_month else ()
+    for match in (*spelled, *matches_at(_HOLIDAY, text, _HOLIDAY_WORDS)):
+        start = match.start() - 4 * (text[max(0, match.start() - 4) : match.start()].casefold() == "the ")
+        yield Span(_with_weekday(text, start), match.end(), "date")
     for match in (*_NUMERIC.finditer(text), *matches_at(_WORDS, text, _MONTH_WORDS)):
         kind = next(group for group in match.re.groupindex if group in _FORMS and match[group] is not None)
         start, end = match.span(kind)

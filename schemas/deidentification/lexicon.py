@@ -51,6 +51,7 @@ class Traits(NamedTuple):
         is_proper: It is always capitalized, and no name of a person.
         is_eponym: It is a name that medical terms have.
         is_said_alone: It is an eponym that notes use without a noun (`a Foley`), and no frequent name.
+        is_plain_word: It is in a dictionary, and on no list of names.
     """
 
     is_sure: bool
@@ -60,6 +61,7 @@ class Traits(NamedTuple):
     is_proper: bool
     is_eponym: bool
     is_said_alone: bool
+    is_plain_word: bool
 
     @property
     def is_unknown(self) -> bool:
@@ -94,14 +96,16 @@ class Lexicon:
 
     def _looked_up(self, word: str) -> Traits:
         word = word.replace("'", "") if word.startswith(("o'", "d'")) else word
+        is_listed, is_word = word in self.given or word in self.family, self._is_word(word)
         return Traits(
             is_sure=len(word) > 2 and (word in self.sure_given or word in self.sure_family),
-            is_listed=word in self.given or word in self.family,
-            is_word=self._is_word(word),
+            is_listed=is_listed,
+            is_word=is_word,
             is_excluded=word in self.no_names,
             is_proper=word in self.proper,
             is_eponym=word in self.eponyms,
             is_said_alone=word in self.said_alone,
+            is_plain_word=is_word and not is_listed and word not in self.no_names,
         )
 
     def _is_word(self, word: str) -> bool:

@@ -32,6 +32,8 @@ _CHAIN: Final = frozenset((", ", " & ", "/", " / ", " + ", "; ", ","))
 _MODALS: Final = frozenset(("will", "may"))
 _MONTH_NAMES: Final = frozenset("may april june august".split())
 _TIME: Final = frozenset("in since until during this early late mid last next of by from through every each on".split())
+_FRENCH: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZàâçèéêïñöüÀÂÇÈÉÊÏÑÖÜ'’-")
+"""The letters of words of English with accents (`naïve`)."""
 _LETTERED: Final = frozenset("vitamin vit hepatitis hep type grade class stage part section group factor wave plan".split())
 _ARTICLES: Final = frozenset("a an the this these no".split())
 _AGENTS: Final = frozenset(
@@ -63,10 +65,10 @@ class _Names:
 
     def spans(self) -> Iterator[Span]:
         self._credited()
-        for index in range(len(self.words)):
-            if self.words[index].is_capitalized:
+        for index, word in enumerate(self.words):
+            if word.is_capitalized:
                 self._judge(index)
-            elif index not in self.marked:
+            elif not (word.traits.is_plain_word and len(word.word) > 1 and word.word not in PARTICLES):
                 self._judge_lower(index)
         self._quoted()
         self._beside(self.marked)
@@ -100,7 +102,8 @@ class _Names:
                 words.is_term(index, is_name=word.word in self.caught) or _STREET_LIKE.match(self.text, word.end)
             )
         if word.is_accented and len(word.word) > 1:
-            return not (word.traits.is_eponym or word.traits.is_proper or word.word in words.lexicon.common)
+            is_word = word.traits.is_word and _FRENCH.issuperset(self.text[word.start : word.end])
+            return not (word.traits.is_eponym or word.traits.is_proper or is_word)
         return words.is_unknown(index) and not words.is_term(index) and not words.is_dosed(index)
 
     def _is_word_as_name(self, index: int) -> bool:
@@ -200,6 +203,8 @@ class _Names:
         """Mark a name in lower case: after a title or a relative, or a name that is no word."""
         word, words = self.words[index], self.words
         traits = word.traits
+        if index in self.marked:
+            return
         if len(word.word) < 2:
             self._lower_signature(index)
             return

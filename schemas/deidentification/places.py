@@ -56,10 +56,9 @@ _CITY: Final = (
 _AFTER_STREET: Final = compiled(
     rf"(?:,?\s+in\s+|,\s*|[ \t]*\n[ \t]*)(?P<city>{_CITY})(?=[,.;)\n]|\s+(?:{_CODES})\b|\s+[a-z]|\Z)"
 )
-_CITY_ZIP: Final = compiled(
-    rf"(?:(?P<city>{_CITY}),?\s+)?\b(?:{_CODES}|{_STATES})\.?,?\s+(?P<zip>\d{{5}}(?:-\d{{4}})?)(?![\w-]|\.\d)"
-)
-_FIVE_DIGITS: Final = compiled(r"\d{5}")
+_CODE: Final = compiled(r"(?=\d)(?<![\w-])\d{5}(?:-\d{4})?(?![\w-]|\.\d)")
+_STATE_BEFORE: Final = compiled(rf"(?:,?\s+|,|\b)(?:{_CODES}|{_STATES})\.?,?\s+\Z")
+_LONGEST_STATE: Final = 24
 _STATE: Final = compiled(rf",\s+(?:{_STATES}|(?:{_CLEAR_CODES})\b)")
 _CITY_BEFORE: Final = compiled(rf"\b(?P<city>{_CITY})\Z")
 _LONGEST_CITY: Final = 60
@@ -137,10 +136,13 @@ def place_spans(text: str) -> Iterator[Span]:
         city = _AFTER_STREET.match(text, match.end())
         if city is not None and not _KEPT.match(city["city"]) and not _is_common(city["city"]):
             yield Span(*city.span("city"), "place")
-    for match in _CITY_ZIP.finditer(text) if _FIVE_DIGITS.search(text) else ():
-        if match["city"] is not None:
-            yield Span(*match.span("city"), "place")
-        yield Span(*match.span("zip"), "place", short_zip(match["zip"]))
+    for code in _CODE.finditer(text):
+        state = _STATE_BEFORE.search(text, max(0, code.start() - _LONGEST_STATE), code.start())
+        if state is not None:
+            city = _CITY_BEFORE.search(text, max(0, state.start() - _LONGEST_CITY), state.start())
+            if city is not None:
+                yield Span(*city.span("city"), "place")
+            yield Span(*code.span(), "place", short_zip(code[0]))
     for state in _STATE.finditer(text):
         city = _CITY_BEFORE.search(text, max(0, state.start() - _LONGEST_CITY), state.start())
         if city is not None:
