@@ -32,6 +32,8 @@ _CHAIN: Final = frozenset((", ", " & ", "/", " / ", " + ", "; ", ","))
 _MODALS: Final = frozenset(("will", "may"))
 _MONTH_NAMES: Final = frozenset("may april june august".split())
 _TIME: Final = frozenset("in since until during this early late mid last next of by from through every each on".split())
+_PLACES_OF_CARE: Final = frozenset("md rn np pa pt ot icu ed er ems ent ob gi id ir or us ct mri iv po im pcp hx ccu osh ice cpr".split())
+"""Capitals after `by` that are no initials."""
 _FRENCH: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZàâçèéêïñöüÀÂÇÈÉÊÏÑÖÜ'’-")
 """The letters of words of English with accents (`naïve`)."""
 _LETTERED: Final = frozenset("vitamin vit hepatitis hep type grade class stage part section group factor wave plan".split())
@@ -86,10 +88,10 @@ class _Names:
             self._catch(self._run(index, with_comma=cue in (LABELS, STRICT)), cue)
         if index in self.marked or traits.is_excluded or len(word.word) == 1:
             return
+        self._upper_pair(index)
         if word.is_upper:
             if self._is_upper_name(index):
                 self._mark([index])
-            self._upper_pair(index)
             self._upper_full(index)
         elif self._is_plain_name(index) or self._is_word_as_name(index) or self._follows_initial(index):
             self._mark([index])
@@ -177,7 +179,10 @@ class _Names:
         if index + 1 >= len(words) or words.gap(index) not in (", ", ","):
             return
         pair = (words[index], words[index + 1])
-        if not all(one.is_upper and not one.traits.is_excluded and not one.traits.is_proper for one in pair):
+        if any(one.traits.is_excluded or one.traits.is_proper or not one.is_capitalized for one in pair):
+            return
+        if not all(one.is_upper for one in pair):
+            self._mixed_pair(index)
             return
         has_initial = (
             index + 2 < len(words) and words.gap(index + 1) == " " and len(words[index + 2].word) == 1
@@ -187,6 +192,17 @@ class _Names:
         are_sure = [one.traits.is_sure or (not one.traits.is_word and len(one.word) >= _MIN_UPPER) for one in pair]
         if all(are_names) and (any(are_sure) or has_initial or is_labeled) and (has_initial or is_labeled or all(are_sure)):
             self._mark([index, index + 1, index + 2] if has_initial else [index, index + 1])
+
+    def _mixed_pair(self, index: int) -> None:
+        """Mark `Family, Given` at the beginning of a line or after a label, before a number or the end of a field."""
+        words = self.words
+        family, given = words[index], words[index + 1]
+        is_labeled = index == 0 or any(sign in words.gap(index - 1) for sign in ":\n=") or words.gap(index - 1)[-2:] == "  "
+        after = words.gap(index + 1)
+        is_field = after[:1] in ("\n", "", "\t") or after[:2] in ("  ",) or any(map(str.isdigit, after))
+        are_names = family.word in words.lexicon.family and given.word in words.lexicon.given
+        if is_labeled and is_field and are_names and not words.is_dosed(index + 1):
+            self._mark([index, index + 1])
 
     def _upper_full(self, index: int) -> None:
         """Mark `GIVEN M. FAMILY` in capitals, where both are words and names."""
@@ -225,6 +241,8 @@ class _Names:
             is_given = word.word in words.lexicon.given and word.word not in _MODALS and word.word not in SPEECH
             if is_certain or words.is_unknown(index) or is_given:
                 self._mark_lower([index])
+        elif cue == STRICT and self._is_lower_patient(index):
+            self._mark_lower([index, index + 1])
         elif cue == STRICT and self._is_no_word(index) and not is_certain:
             following = words[index + 1] if index + 1 < len(words) and words.gap(index) == " " else None
             if following is not None and (self._is_no_word(index + 1) or self._is_weak_name(index, index + 1)):
@@ -238,6 +256,15 @@ class _Names:
         return self.words.is_unknown(index) or (
             traits.is_listed and not (traits.is_word or traits.is_proper or traits.is_excluded or traits.is_eponym)
         )
+
+    def _is_lower_patient(self, index: int) -> bool:
+        """Return whether a given and a family name, which may be words, follow `pt` or `patient`."""
+        words = self.words
+        if index + 1 >= len(words) or words[index - 1].word not in ("pt", "patient") or words.gap(index) != " ":
+            return False
+        names = ((words[index].word, words.lexicon.given), (words[index + 1].word, words.lexicon.family))
+        is_verb = any(word in SPEECH or word in _MODALS or word in words.lexicon.no_names for word, _ in names)
+        return all(word in listed for word, listed in names) and not is_verb
 
     def _may_be_lower_name(self, index: int) -> bool:
         word = self.words[index]
@@ -517,10 +544,12 @@ class _Names:
     def _is_signature(self, index: int) -> bool:
         """Return whether two or three capitals at the end of a line sign it."""
         word, words = self.words[index], self.words
-        if word.traits.is_excluded or word.traits.is_word or index == 0:
+        if index == 0:
             return False
         if words[index - 1].word == "by" and words.gap(index - 1) == " ":
-            return True
+            return word.word not in _PLACES_OF_CARE and (index < 2 or words[index - 2].word != "followed")
+        if word.traits.is_excluded or word.traits.is_word:
+            return False
         after = self.text[word.end : word.end + 1]
         gap = words.gap(index - 1)
         return after in ("", "\n") and (gap in (". ", " - ", " -- ", ": ", " / ", "/") or gap.endswith((" / ", ". ")))

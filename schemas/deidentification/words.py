@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from corpusmill.schemas.deidentification.known import folded
@@ -74,11 +75,10 @@ class Words:
         return iter(self.words)
 
     def _word(self, start: int, word: str) -> Word:
-        if word[-2:] in ("'s", "’s", "'S", "’S"):
-            word = word[:-2]
-        plain = folded(word)
-        is_upper = len(word) > 1 and word.isupper()
-        return Word(start, start + len(word), plain, word[0].isupper(), is_upper, not word.isascii() and "’" not in word, self.lexicon.traits(plain))
+        word, plain, is_capitalized, is_upper, is_accented = _shape(word)
+        return Word(
+            start, start + len(word), plain, is_capitalized, is_upper, is_accented, self.lexicon.traits(plain)
+        )
 
     def gap(self, index: int) -> str:
         """Return what stands between the word at *index* and the next one; the rest of the text after the last one."""
@@ -145,6 +145,15 @@ class Words:
             if gap in (" ", "-") and following.traits.is_eponym and following.is_capitalized:
                 return gap == "-" or _STRONG.match(self.text, following.end) is not None
         return False
+
+
+@lru_cache(maxsize=50_000)
+def _shape(word: str) -> tuple[str, str, bool, bool, bool]:
+    """Return *word* without a possessive ending, folded, and whether it is capitalized, in capitals, and accented."""
+    if word[-2:] in ("'s", "’s", "'S", "’S"):
+        word = word[:-2]
+    is_accented = not word.isascii() and "’" not in word
+    return word, folded(word), word[0].isupper(), len(word) > 1 and word.isupper(), is_accented
 
 
 def _is_pronounceable(word: str) -> bool:
