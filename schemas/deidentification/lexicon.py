@@ -32,9 +32,14 @@ _MEDICAL_ENDING: Final = compiled(
     r"|xaban|gliptin|gliflozin|glutide|afil|azepam|zolam|barbital|caine|sone|olone|vir|vudine|oxacin|setron|triptan"
     r"|tidine|semide|thiazide|coccus|cocci|coccal|bacter|bacteria|plegia|paresis|phasia|phagia|pnea|rrhea|rrhage|lysis"
     r"|lytic|genic|genesis|centesis|desis|pexy|stomy|tomy|tripsy|meter|metry|ology|ologist|ologic|cyte|cytic|penia"
-    r"|philia|phobia|edema|iform|aceous|ization|izing|ized)\Z"
+    r"|ases?|typic|tropic|metric|ular|ulose|philia|phobia|edema|iform|aceous|ization|izing|ized)\Z"
 )
 """Ends of words of medicine that no dictionary has all of."""
+_PREFIX: Final = compiled(
+    r"(?:non|pre|post|anti|bio|electro|nano|micro|macro|sero|immuno|neuro|cardio|hyper|hypo|inter|intra|super|multi|poly"
+    r"|photo|over|under|auto|ultra|trans|extra|pseudo|semi|peri|endo|exo|retro|thermo|hydro|chemo|radio|out|mis|sub|mid)"
+    r"(?P<rest>[a-z]{5,})\Z"
+)
 _MIN_ENDED: Final = 6
 _CONTRACTED: Final = frozenset(("t", "ll", "ve", "re", "m", "d"))
 _INFLECTIONS: Final = ("s", "es", "ed", "ing", "ly", "d", "er", "al", "ic")
@@ -112,6 +117,9 @@ class Lexicon:
         if word in self.common or word in self.rare or ("'" in word and word.rpartition("'")[2] in _CONTRACTED):
             return True
         if len(word) >= _MIN_ENDED and _MEDICAL_ENDING.search(word):
+            return True
+        prefix = _PREFIX.match(word)
+        if prefix is not None and (prefix["rest"] in self.common or prefix["rest"] in self.rare):
             return True
         stems = (word[: -len(end)] for end in _INFLECTIONS if word.endswith(end) and len(word) - len(end) > 3)
         return any(stem in self.common or stem in self.rare for stem in stems)

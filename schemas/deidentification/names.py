@@ -61,6 +61,7 @@ class _Names:
         self.text = text
         self.words = Words(text)
         self.known = known
+        self.in_lower_case = {word.word for word in self.words if not word.is_capitalized}
         self.at = {word.start: index for index, word in enumerate(self.words)}
         self.marked: set[int] = set()
         self.caught: set[str] = set()
@@ -106,7 +107,8 @@ class _Names:
         if word.is_accented and len(word.word) > 1:
             is_word = word.traits.is_word and _FRENCH.issuperset(self.text[word.start : word.end])
             return not (word.traits.is_eponym or word.traits.is_proper or is_word)
-        return words.is_unknown(index) and not words.is_term(index) and not words.is_dosed(index)
+        is_word_here = word.word in self.in_lower_case or self.text[word.end : word.end + 1].isdigit()
+        return not is_word_here and words.is_unknown(index) and not words.is_term(index) and not words.is_dosed(index)
 
     def _is_word_as_name(self, index: int) -> bool:
         """Return whether a name that is also a word is a name here."""
@@ -370,7 +372,9 @@ class _Names:
             )
             is_name = are_names[0] and first.word not in _MODALS and (is_upper_name or not is_single_upper)
         else:
-            are_sure = [one.traits.is_sure or (self._is_unlisted(one) and not one.is_upper) for one in proper]
+            are_sure = [
+                self.words[at].traits.is_sure or (self.words.is_unknown(at) and not self.words[at].is_upper) for at in run
+            ]
             is_name = any(are_sure) or (len(proper) > 1 and all(are_names) and not first.is_upper)
             is_name = is_name and not (first.word in _MODALS and len(proper) == 1)
         if is_name:
