@@ -106,6 +106,10 @@ def cue_before(words: Words, index: int) -> str | None:
     if (":" in gap or "=" in gap) and _LINK.match(gap):
         if one in _LABELS or (two, one) in _LABEL_PAIRS or (one == "by" and two in _BY):
             return LABELS
+        if one in ("name", "names") and two in RELATIVE_WORDS:
+            return LABELS
+        if one in ("name", "patient", "pt", "client"):
+            return LABELS
         return STRICT if one in _STRICT or one in _TITLES else RELATIVES if one in RELATIVE_WORDS else None
     if gap == "/" and one == "c":
         return STRICT

@@ -29,11 +29,15 @@ from corpusmill.schemas.deidentification.words import Word, Words
 PARTICLES: Final = frozenset("de del della der den van von la le al bin ibn da dos du el ter st san di y e".split())
 _AND: Final = frozenset(("and", "or", "und", "y"))
 _CHAIN: Final = frozenset((", ", " & ", "/", " / ", " + ", "; ", ","))
+_AGE_BETWEEN: Final = compiled(r"[ ]?\(\d{1,2}\)[,;]?[ ]\Z")
+"""Between the names of children: `Rosa (9), Abe (4)`."""
 _MODALS: Final = frozenset(("will", "may"))
 _MONTH_NAMES: Final = frozenset("may april june august".split())
 _TIME: Final = frozenset("in since until during this early late mid last next of by from through every each on".split())
 _PLACES_OF_CARE: Final = frozenset("md rn np pa pt ot icu ed er ems ent ob gi id ir or us ct mri iv po im pcp hx ccu osh ice cpr".split())
 """Capitals after `by` that are no initials."""
+_ABOUT_SOMEBODY: Final = frozenset("is was has had will does did can".split())
+_OWNERS: Final = frozenset("his her their my our the your".split())
 _FRENCH: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZàâçèéêïñöüÀÂÇÈÉÊÏÑÖÜ'’-")
 """The letters of words of English with accents (`naïve`)."""
 _LETTERED: Final = frozenset("vitamin vit hepatitis hep type grade class stage part section group factor wave plan".split())
@@ -108,7 +112,8 @@ class _Names:
             is_word = word.traits.is_word and _FRENCH.issuperset(self.text[word.start : word.end])
             return not (word.traits.is_eponym or word.traits.is_proper or is_word)
         is_word_here = word.word in self.in_lower_case or self.text[word.end : word.end + 1].isdigit()
-        return not is_word_here and words.is_unknown(index) and not words.is_term(index) and not words.is_dosed(index)
+        is_name = words.is_unknown(index) or self._is_no_word(index)
+        return not is_word_here and is_name and not words.is_term(index) and not words.is_dosed(index)
 
     def _is_word_as_name(self, index: int) -> bool:
         """Return whether a name that is also a word is a name here."""
@@ -132,6 +137,14 @@ class _Names:
             return follows_agent or before in RELATIVE_WORDS if word.traits.is_said_alone else True
         return self._begins_as_a_name(index)
 
+    def _is_explained(self, gap: str, index: int) -> bool:
+        """Return whether what follows a name says who it is: `(wife)`, `, who`, `, his wife`."""
+        following = self.words[index].word
+        if gap == " (":
+            return following in RELATIVE_WORDS
+        is_relative = index + 1 < len(self.words) and self.words[index + 1].word in RELATIVE_WORDS
+        return gap == ", " and (following in ("who", "whose", "whom") or (following in _OWNERS and is_relative))
+
     def _is_possessive(self, word: Word) -> bool:
         return self.text[word.end : word.end + 2] in ("'s", "’s") and not word.is_upper
 
@@ -142,10 +155,9 @@ class _Names:
             return True
         gap, following = words.gap(index), words[index + 1] if index + 1 < len(words) else None
         if following is None or gap != " ":
-            is_explained = gap == " (" and following is not None and following.word in RELATIVE_WORDS
-            return is_explained or (gap == ", " and following is not None and following.word in ("who", "whose", "whom"))
-        if following.word in ("is", "was") and index + 2 < len(words):
-            return words[index + 2].word in ("a", "an", "our") and word.word in words.lexicon.given
+            return following is not None and self._is_explained(gap, index + 1)
+        if following.word in _ABOUT_SOMEBODY and not following.is_capitalized:
+            return word.word in words.lexicon.given and word.word not in _MODALS
         return (
             word.word in words.lexicon.given
             and following.is_capitalized
@@ -450,7 +462,9 @@ class _Names:
     def _joined_by_and(self, index: int) -> Iterator[int]:
         words = self.words
         after, before = index + 1, index - 1
-        if after < len(words) and (words.gap(index) in _CHAIN or words.gap(index).endswith("(")) and self._may_be_name(after, like=index):
+        gap = words.gap(index)
+        is_chain = gap in _CHAIN or gap.endswith("(") or _AGE_BETWEEN.match(gap) is not None
+        if after < len(words) and is_chain and self._may_be_name(after, like=index):
             yield after
         elif after + 1 < len(words) and words[after].word in _AND and words.gap(after) == " ":
             is_eponym = after + 1 < len(words) and words[after + 1].traits.is_said_alone

@@ -96,7 +96,7 @@ class Words:
         if index == 0:
             return False
         before, gap = self.words[index - 1], self.gap(index - 1)
-        return not before.is_capitalized and gap in (" ", ", ", " (", ' "', "\n", " -", " & ", " + ", "/", "'s ", " \n")
+        return not before.is_capitalized and gap in (" ", ", ", " (", ' "', "\n", " -", " & ", " + ", "/", "/ ", "'s ", " \n")
 
     def is_unknown(self, index: int) -> bool:
         """Return whether no list has the word or, of a word with hyphens, one of its parts, and it is not a brand."""
