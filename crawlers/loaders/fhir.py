@@ -44,7 +44,7 @@ class Fhir(MedicalRecords):
     )
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".json", ".ndjson", ".jsonl", ".fhir")
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     depends: ClassVar[tuple[str, ...]] = ("lxml",)
     about: ClassVar[About] = About(
         license="Resources carry none, except a few `copyright` fields. Records of patients need consent or a waiver; "

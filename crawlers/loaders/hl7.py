@@ -41,7 +41,7 @@ class Hl7(MedicalRecords):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".hl7", ".hl7v2", ".er7", ".mllp")
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     about: ClassVar[About] = About(
         license="Messages carry none: set `license` in the recipe. Records of patients need consent or a waiver.",
         get="an interface engine or a laboratory system exports them; public test messages come with the guides of HL7",

@@ -36,6 +36,7 @@ _MONTH_NAMES: Final = frozenset("may april june august".split())
 _TIME: Final = frozenset("in since until during this early late mid last next of by from through every each on".split())
 _PLACES_OF_CARE: Final = frozenset("md rn np pa pt ot icu ed er ems ent ob gi id ir or us ct mri iv po im pcp hx ccu osh ice cpr".split())
 """Capitals after `by` that are no initials."""
+_BETWEEN: Final = frozenset("of from and or with at in to for on by who as".split())
 _ABOUT_SOMEBODY: Final = frozenset("is was has had will does did can".split())
 _OWNERS: Final = frozenset("his her their my our the your".split())
 _FRENCH: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZàâçèéêïñöüÀÂÇÈÉÊÏÑÖÜ'’-")
@@ -539,8 +540,11 @@ class _Names:
             return False
         if words.is_inside_sentence(index):
             return True
-        if word.word in self.known or word.traits.is_said_alone:
+        if word.traits.is_said_alone:
             return speaks_after(words, index)
+        if word.word in self.known and index + 1 < len(words) and words.gap(index) == " ":
+            following = words[index + 1]
+            return following.is_capitalized or following.word in SPEECH or following.word in _BETWEEN
         if word.word in _MODALS:
             return index + 1 < len(words) and (words.gap(index) != " " or words[index + 1].word in SPEECH)
         return True
