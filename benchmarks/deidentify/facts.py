@@ -108,7 +108,9 @@ class Facts:
 
     def _birth(self) -> str:
         day = date(1925, 1, 1) + timedelta(days=self._random.randint(0, 28000))
-        return self._pick(f"{day:%m/%d/%Y}", f"{day.month}-{day.day}-{day:%y}", f"{_MONTHS[day.month - 1]} {day:%d, %Y}")
+        return self._pick(
+            f"{day:%m/%d/%Y}", f"{day.month}-{day.day}-{day:%y}", f"{_MONTHS[day.month - 1]} {day:%d, %Y}"
+        )
 
     def _date_words(self) -> str:
         day = self._pick(*ORDINALS)
@@ -127,7 +129,9 @@ class Facts:
     def _day_month_year(self) -> str:
         day = self._day()
         month = _MONTHS[day.month - 1]
-        return self._pick(f"{day.day}{month[:3]}{day:%y}", f"{day:%d}{month[:3].upper()}{day.year}", f"{month[:3]}. {day.day}")
+        return self._pick(
+            f"{day.day}{month[:3]}{day:%y}", f"{day:%d}{month[:3].upper()}{day.year}", f"{month[:3]}. {day.day}"
+        )
 
     def _weekday_date(self) -> str:
         day = self._day()
@@ -157,13 +161,18 @@ class Facts:
         return str(self._random.randint(90, 104))
 
     def _age_words(self) -> str:
-        return self._pick(*(f"ninety-{one}" for one in ONES), "ninety", "one hundred and two", "a hundred") + "-year-old"
+        return (
+            self._pick(*(f"ninety-{one}" for one in ONES), "ninety", "one hundred and two", "a hundred") + "-year-old"
+        )
 
     def _age_short(self) -> str:
         return f"{self._age()}{self._pick(' y/o', 'yo', ' yrs', 'M', ' y.o.')}"
 
     def _street(self) -> str:
-        name, suffix = self._pick(*self._places["street"]), self._pick("St", "Street", "Ave", "Rd.", "Lane", "Court", "Ter")
+        name, suffix = (
+            self._pick(*self._places["street"]),
+            self._pick("St", "Street", "Ave", "Rd.", "Lane", "Court", "Ter"),
+        )
         unit = self._pick("", "", ", Apt 3B", " #12", ", Unit 7")
         return f"{self._random.randint(3, 9800)} {self._pick('', 'N. ', 'West ')}{name} {suffix}{unit}"
 
@@ -184,7 +193,9 @@ class Facts:
 
     def _phone(self) -> str:
         a, b, c = self._number(3), self._number(3), self._number(4)
-        return self._pick(f"({a}) {b}-{c}", f"{a}-{b}-{c}", f"{a}/{b}-{c}", f"{a}.{b}.{c}", f"({a}){b}-{c}", f"1-{a}-{b}-{c}")
+        return self._pick(
+            f"({a}) {b}-{c}", f"{a}-{b}-{c}", f"{a}/{b}-{c}", f"{a}.{b}.{c}", f"({a}){b}-{c}", f"1-{a}-{b}-{c}"
+        )
 
     def _phone_ext(self) -> str:
         return f"{self._phone()}{self._pick(' x', ' ext. ', ', ext ', ' extension ', 'x')}{self._number(self._random.randint(2, 5))}"
@@ -213,10 +224,16 @@ class Facts:
         return f"{self._user()}@{self._pick('example.org', 'post.example.net', 'mail.example.co.uk')}"
 
     def _email_broken(self) -> str:
-        return self._pick(f"{self._user()}@\nexample.org", f"{self._user()}\n@example.net", f"{self._user()}@post.\nexample.com")
+        return self._pick(
+            f"{self._user()}@\nexample.org", f"{self._user()}\n@example.net", f"{self._user()}@post.\nexample.com"
+        )
 
     def _email_spelled(self) -> str:
-        return self._pick(f"{self._user()} at example dot org", f"{self._user()}[at]example.org", f"{self._user()} (at) example (dot) net")
+        return self._pick(
+            f"{self._user()} at example dot org",
+            f"{self._user()}[at]example.org",
+            f"{self._user()} (at) example (dot) net",
+        )
 
     def _url_broken(self) -> str:
         return self._pick(
@@ -226,13 +243,27 @@ class Facts:
         )
 
     def _url_bare(self) -> str:
-        return self._pick(f"{self._letters(6).lower()}-family.example.com/blog", f"facebook.com/{self._user()}", f"www.{self._letters(5).lower()}.example.info")
+        return self._pick(
+            f"{self._letters(6).lower()}-family.example.com/blog",
+            f"facebook.com/{self._user()}",
+            f"www.{self._letters(5).lower()}.example.info",
+        )
 
     def _mrn(self) -> str:
-        return self._pick(self._number(7), self._number(8), f"{self._number(2)}-{self._number(2)}-{self._number(3)}", f"{self._letters(1)}{self._number(6)}")
+        return self._pick(
+            self._number(7),
+            self._number(8),
+            f"{self._number(2)}-{self._number(2)}-{self._number(3)}",
+            f"{self._letters(1)}{self._number(6)}",
+        )
 
     def _mrn_bare(self) -> str:
-        return self._pick(f"{self._number(3)}-{self._number(3)}-{self._number(3)}", f"{self._number(8)}", f"{self._letters(2)}{self._number(7)}", f"0{self._number(6)}")
+        return self._pick(
+            f"{self._number(3)}-{self._number(3)}-{self._number(3)}",
+            f"{self._number(8)}",
+            f"{self._letters(2)}{self._number(7)}",
+            f"0{self._number(6)}",
+        )
 
     def _mrn_hash(self) -> str:
         return f"#{self._number(self._random.choice((6, 7)))}"
@@ -241,27 +272,45 @@ class Facts:
         return f"{self._number(3)}{self._pick('-', ' ')}{self._number(2)}-{self._number(4)}"
 
     def _plan(self) -> str:
-        return self._pick(f"{self._letters(3)}{self._number(9)}", f"{self._letters(1)}{self._number(8)}-0{self._number(1)}")
+        return self._pick(
+            f"{self._letters(3)}{self._number(9)}", f"{self._letters(1)}{self._number(8)}-0{self._number(1)}"
+        )
 
     def _account(self) -> str:
         return self._pick(self._number(9), f"{self._number(4)}-{self._number(5)}")
 
     def _license(self) -> str:
-        return self._pick(f"{self._letters(1)}{self._number(7)}", self._number(8), f"{self._letters(1)}{self._number(3)}-{self._number(4)}")
+        return self._pick(
+            f"{self._letters(1)}{self._number(7)}",
+            self._number(8),
+            f"{self._letters(1)}{self._number(3)}-{self._number(4)}",
+        )
 
     def _npi(self) -> str:
         return f"1{self._number(9)}"
 
     def _plate(self) -> str:
-        return self._pick(f"{self._letters(3)} {self._number(4)}", f"{self._number(1)}{self._letters(3)}{self._number(3)}", f"{self._letters(3)}-{self._number(3)}")
+        return self._pick(
+            f"{self._letters(3)} {self._number(4)}",
+            f"{self._number(1)}{self._letters(3)}{self._number(3)}",
+            f"{self._letters(3)}-{self._number(3)}",
+        )
 
     def _device(self) -> str:
-        return self._pick(f"{self._letters(2)}{self._number(6)}", self._number(8), f"{self._number(4)}-{self._letters(2)}{self._number(2)}")
+        return self._pick(
+            f"{self._letters(2)}{self._number(6)}",
+            self._number(8),
+            f"{self._number(4)}-{self._letters(2)}{self._number(2)}",
+        )
 
     _lot = _device
 
     def _id(self) -> str:
-        return self._pick(f"{self._letters(2)}-{self._number(2)}-{self._number(5)}", self._number(8), f"{self._number(4)}-{self._letters(2)}-{self._number(3)}")
+        return self._pick(
+            f"{self._letters(2)}-{self._number(2)}-{self._number(5)}",
+            self._number(8),
+            f"{self._number(4)}-{self._letters(2)}-{self._number(3)}",
+        )
 
     def _badge(self) -> str:
         return self._number(4)

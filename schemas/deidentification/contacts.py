@@ -18,12 +18,8 @@ _URL: Final = compiled(
     r"|co)\b(?!@)(?:/[^\s<>\"']*)?",
     re.IGNORECASE,
 )
-_URL_LIKE: Final = compiled(
-    r"[:.](?://|(?<=www\.)|(?:com|org|net|edu|gov|mil|info|health|io|co)\b)", re.IGNORECASE
-)
-_IP: Final = compiled(
-    r"(?=\d)(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)"
-)
+_URL_LIKE: Final = compiled(r"[:.](?://|(?<=www\.)|(?:com|org|net|edu|gov|mil|info|health|io|co)\b)", re.IGNORECASE)
+_IP: Final = compiled(r"(?=\d)(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)")
 _IP_6_LIKE: Final = compiled(r":[0-9A-Fa-f]{0,4}:")
 _IP_6: Final = compiled(
     r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4})(?![\w:])"

@@ -67,9 +67,7 @@ _NUMERIC: Final = compiled(
     )
     + ")"
 )
-_TO_DAY: Final = (
-    rf"{_DAY}(?:st|nd|rd|th)?(?:\s*(?:-|–|to|through|and)\s*(?:{_MONTH}\s+)?{_DAY}(?:st|nd|rd|th)?)?"
-)
+_TO_DAY: Final = rf"{_DAY}(?:st|nd|rd|th)?(?:\s*(?:-|–|to|through|and)\s*(?:{_MONTH}\s+)?{_DAY}(?:st|nd|rd|th)?)?"
 _ORDINAL: Final = (
     r"(?i:(?:twenty|thirty)[- ]?(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)|first|second|third|fourth|fifth"
     r"|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth|seventeenth|eighteenth"
@@ -160,7 +158,9 @@ Parts = tuple[int, int, int | None]
 def _is_announced(text: str, kind: str, value: str, start: int) -> bool:
     """Return whether a form that is a date only after certain words stands after one."""
     if kind == "bare":
-        return _with_weekday(text, start) < start or _CUE.search(text, max(0, start - 20), start) is not None and not _is_a_rating(text, value, start)
+        return _with_weekday(text, start) < start or (
+            _CUE.search(text, max(0, start - 20), start) is not None and not _is_a_rating(text, value, start)
+        )
     if kind == "range":
         return not _is_a_rating(text, value, start)
     return kind != "alone" or _TIME.search(text, max(0, start - 12), start) is not None

@@ -33,8 +33,12 @@ _BEFORE_TERM: Final = r"(?:['’]s?)?(?:[ -](?:[A-Z][\w'’-]+[ -]){0,2}|-[A-Z][
 _STRONG: Final = compiled(rf"{_BEFORE_TERM}(?i:{_STRONG_TERM})\b")
 _WEAK: Final = compiled(rf"{_BEFORE_TERM}(?i:{_WEAK_TERM})\b")
 _POSSESSIVE: Final = compiled(r"['’]s?\b")
-_DOSE: Final = compiled(r"[ \t](?:\d+(?:\.\d+)?[ \t]?(?:mg|mcg|ml|mL|g|units?|u|%|tabs?|mEq|gtts?|IU)\b(?!/\d)|(?:mg|mcg)\b)")
-_NUMBERED: Final = compiled(r"[ \t]\d+(?:\.\d+)?(?![\w/]|[.-]\d|[ \t]?[-]?(?:y|Y|M\b|F\b|m/|year|male|female|man|woman))")
+_DOSE: Final = compiled(
+    r"[ \t](?:\d+(?:\.\d+)?[ \t]?(?:mg|mcg|ml|mL|g|units?|u|%|tabs?|mEq|gtts?|IU)\b(?!/\d)|(?:mg|mcg)\b)"
+)
+_NUMBERED: Final = compiled(
+    r"[ \t]\d+(?:\.\d+)?(?![\w/]|[.-]\d|[ \t]?[-]?(?:y|Y|M\b|F\b|m/|year|male|female|man|woman))"
+)
 _VOWELS: Final = frozenset("aeiouy")
 
 
@@ -76,9 +80,7 @@ class Words:
 
     def _word(self, start: int, word: str) -> Word:
         word, plain, is_capitalized, is_upper, is_accented = _shape(word)
-        return Word(
-            start, start + len(word), plain, is_capitalized, is_upper, is_accented, self.lexicon.traits(plain)
-        )
+        return Word(start, start + len(word), plain, is_capitalized, is_upper, is_accented, self.lexicon.traits(plain))
 
     def gap(self, index: int) -> str:
         """Return what stands between the word at *index* and the next one; the rest of the text after the last one."""
@@ -96,7 +98,20 @@ class Words:
         if index == 0:
             return False
         before, gap = self.words[index - 1], self.gap(index - 1)
-        return not before.is_capitalized and gap in (" ", ", ", " (", ' "', "\n", " -", " & ", " + ", "/", "/ ", "'s ", " \n")
+        return not before.is_capitalized and gap in (
+            " ",
+            ", ",
+            " (",
+            ' "',
+            "\n",
+            " -",
+            " & ",
+            " + ",
+            "/",
+            "/ ",
+            "'s ",
+            " \n",
+        )
 
     def is_unknown(self, index: int) -> bool:
         """Return whether no list has the word or, of a word with hyphens, one of its parts, and it is not a brand."""

@@ -68,7 +68,9 @@ class MedicalRecords(Streamed):
         metadata: dict[str, str] = {}
         in_metadata: Counter[str] = Counter()
         for key, value in note.metadata.items():
-            metadata[key], found = deidentified(value, known=note.known, treatment=treatment) if " " in value else (value, {})
+            metadata[key], found = (
+                deidentified(value, known=note.known, treatment=treatment) if " " in value else (value, {})
+            )
             in_metadata.update(found)
         if total := counts + in_title + in_metadata:
             metadata[COUNTED] = counted(total)
