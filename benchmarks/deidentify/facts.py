@@ -198,7 +198,8 @@ class Facts:
         )
 
     def _phone_ext(self) -> str:
-        return f"{self._phone()}{self._pick(' x', ' ext. ', ', ext ', ' extension ', 'x')}{self._number(self._random.randint(2, 5))}"
+        extension = self._number(self._random.randint(2, 5))
+        return self._phone() + self._pick(" x", " ext. ", ", ext ", " extension ", "x") + extension
 
     def _pager(self) -> str:
         return f"{self._number(self._random.choice((4, 5)))}"
@@ -218,7 +219,8 @@ class Facts:
     _fax = _phone
 
     def _user(self) -> str:
-        return f"{self._letters(4).lower()}{self._pick('.', '_', '')}{self._letters(5).lower()}{self._random.randint(1, 99)}"
+        first, dot, second = self._letters(4).lower(), self._pick(".", "_", ""), self._letters(5).lower()
+        return f"{first}{dot}{second}{self._random.randint(1, 99)}"
 
     def _email(self) -> str:
         return f"{self._user()}@{self._pick('example.org', 'post.example.net', 'mail.example.co.uk')}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from benchmarks.deidentify.facts import KINDS, Facts
-from benchmarks.deidentify.persons import Person, person, pool
+from benchmarks.deidentify.persons import Person, Pool, person, pool
 from corpusmill.schemas.deidentification.text import identifier_spans
 
 _FOLDER: Final = Path(__file__).parent
@@ -66,34 +66,39 @@ def notes(name: str, *, count: int, seed: int) -> Iterator[Note]:
     for number in range(count):
         chance = random.Random(seed * 1_000_003 + number)
         style, template = templates[number % len(templates)]
-        people: dict[str, Person] = {}
-        facts = Facts(chance, places)
-
-        def value(slot: str, form: str | None) -> tuple[str, str | None]:
-            if form is None:
-                return facts.make(slot), KINDS[slot]
-            if slot not in people:
-                people[slot] = person(names, chance)
-            forms = people[slot].forms()
-            return (forms[form], "name") if form in forms else (people[slot].words()[form], None)
-
-        yield _filled(style, template, value)
+        yield _Filling(names, Facts(chance, places), chance).note(style, template)
 
 
-def _filled(style: str, template: str, value: object) -> Note:
-    pieces: list[str] = []
-    planted: list[Planted] = []
-    at = length = 0
-    for match in _SLOT.finditer(template):
-        made, kind = value(match[1], match[2])  # type: ignore[operator]
-        before = template[at : match.start()]
-        length += len(before)
-        if kind is not None:
-            planted.append(Planted(length, length + len(made), kind, match[2] or match[1]))
-        pieces += [before, made]
-        length += len(made)
-        at = match.end()
-    return Note(style, "".join((*pieces, template[at:])), tuple(planted))
+class _Filling:
+    """Fills the slots of one note; each person keeps the name of the first mention."""
+
+    def __init__(self, names: Pool, facts: Facts, chance: random.Random) -> None:
+        self._names, self._facts, self._chance = names, facts, chance
+        self._people: dict[str, Person] = {}
+
+    def note(self, style: str, template: str) -> Note:
+        pieces: list[str] = []
+        planted: list[Planted] = []
+        at = length = 0
+        for match in _SLOT.finditer(template):
+            made, kind = self._value(match[1], match[2])
+            before = template[at : match.start()]
+            length += len(before)
+            if kind is not None:
+                planted.append(Planted(length, length + len(made), kind, match[2] or match[1]))
+            pieces += [before, made]
+            length += len(made)
+            at = match.end()
+        return Note(style, "".join((*pieces, template[at:])), tuple(planted))
+
+    def _value(self, slot: str, form: str | None) -> tuple[str, str | None]:
+        """Return the text for a slot, and its kind; None if it identifies nobody."""
+        if form is None:
+            return self._facts.make(slot), KINDS[slot]
+        if slot not in self._people:
+            self._people[slot] = person(self._names, self._chance)
+        forms = self._people[slot].forms()
+        return (forms[form], "name") if form in forms else (self._people[slot].words()[form], None)
 
 
 def score(name: str, *, count: int, seed: int) -> Score:

@@ -4,9 +4,10 @@
 
 SMALL and MEDIUM are `american-english-small` and `american-english` of Debian's `wamerican-small` and `wamerican`
 (parts of SCOWL up to size 35 and 60). CENSUS is a folder with `dist.all.last`, `dist.female.first` and
-`dist.male.first` of the U.S. Census Bureau, "Frequently Occurring Surnames from Census 1990", "… First Names …". BIRTHS
-is a table of given names by year of birth of the U.S. Social Security Administration (`first_name`, `count`). ICD is the
-tabular list of ICD-10-CM as XML. UNII is the table of names of substances of the FDA. `sources.txt` has the licenses.
+`dist.male.first` of the U.S. Census Bureau, "Frequently Occurring Surnames from Census 1990", "… First Names …".
+BIRTHS is a table of given names by year of birth of the U.S. Social Security Administration (`first_name`, `count`).
+ICD is the tabular list of ICD-10-CM as XML. UNII is the table of names of substances of the FDA. `sources.txt` has the
+licenses.
 """
 
 from __future__ import annotations

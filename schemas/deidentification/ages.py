@@ -11,7 +11,10 @@ from corpusmill.schemas.deidentification.spans import Span
 
 _OLD: Final = r"(?:9\d|1[0-2]\d)"
 _OLD_DIGITS: Final = compiled(r"(?=[19])(?<![\d.])(?:9\d|1[0-2]\d)(?!\d)")
-_WORDS: Final = r"(?:ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?|one hundred(?:[- ](?:and )?\w+)?|an? hundred(?:[- ]and[- ]\w+)?)"
+_WORDS: Final = (
+    r"(?:ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?|one hundred(?:[- ](?:and )?\w+)?"
+    r"|an? hundred(?:[- ]and[- ]\w+)?)"
+)
 _PATTERN: Final = compiled(
     rf"(?<![\w./-])(?P<a>(?:{_OLD}|{_WORDS})\s*-?\s*(?:years?|yrs?|yo|y/o|y\.o\.?|yr)(?:[-\s]+(?:old|of\s+age))?)"
     r"(?=(?P<tail>\W|\Z))"

@@ -1,4 +1,4 @@
-"""Names that begin with a capital letter: announced, on a list, in no dictionary, or a word where none would be capitalized."""
+"""Names with a capital letter: announced, on a list, in no dictionary, or words where none would be capitalized."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _LETTERED: Final = frozenset(
 )
 _ARTICLES: Final = frozenset("a an the this these no".split())
 _AGENTS: Final = frozenset(
-    "by per from to told informed notified paged asked saw seen met consulted ask tell call called calling updated thanks"
-    " thank hi hello remind notify contact contacted inform page spoke see meet named".split()
+    "by per from to told informed notified paged asked saw seen met consulted ask tell call called calling updated"
+    " thanks thank hi hello remind notify contact contacted inform page spoke see meet named".split()
 )
 """Words before whom somebody is named, at the beginning of a sentence too."""
 _STREET_LIKE: Final = compiled(
@@ -63,7 +63,7 @@ def _run(found: Found, index: int, *, with_comma: bool) -> list[int]:
         word, gap = found.words[index + 1], found.words.gap(index)
         is_initial = len(found.words[index].word) == 1
         is_joined = gap in (" ", "\t") or (gap == ". " and is_initial) or (gap == ", " and with_comma and len(run) == 1)
-        if not is_joined or not _continues(found, word, first, has_comma=gap == ", "):
+        if not is_joined or not _continues(word, first, has_comma=gap == ", "):
             break
         index += 1
         run.append(index)
@@ -72,7 +72,7 @@ def _run(found: Found, index: int, *, with_comma: bool) -> list[int]:
     return run
 
 
-def _continues(found: Found, word: Word, first: Word, *, has_comma: bool) -> bool:
+def _continues(word: Word, first: Word, *, has_comma: bool) -> bool:
     if word.word in PARTICLES and not word.is_upper and not has_comma:
         return True
     if not word.is_capitalized or (word.traits.is_excluded and len(word.word) > 1):
@@ -146,9 +146,9 @@ def _is_word_as_name(found: Found, index: int) -> bool:
     follows_agent = before in _AGENTS and words.gap(index - 1) in (" ", ", ")
     if _is_possessive(found, word) and not word.traits.is_said_alone:
         return True
-    if index and words.gap(index - 1).endswith("(") and words.gap(index).startswith(")"):
-        if word.word in words.lexicon.given or words[index - 1].traits.is_excluded:
-            return not word.traits.is_said_alone
+    is_enclosed = index > 0 and words.gap(index - 1).endswith("(") and words.gap(index).startswith(")")
+    if is_enclosed and (word.word in words.lexicon.given or words[index - 1].traits.is_excluded):
+        return not word.traits.is_said_alone
     if words.is_inside_sentence(index) or follows_agent:
         if before in _ARTICLES or _STREET_LIKE.match(found.text, word.end):
             return False

@@ -10,6 +10,7 @@ _MIN_LOWER: Final = 4
 
 
 def is_upper_name(found: Found, index: int) -> bool:
+    """Return whether the word in capitals is on a list of names and no word, or long and on no list."""
     word, words = found.words[index], found.words
     letters = word.word.replace("-", "")
     if words.is_term(index) or word.traits.is_word or words.is_dosed(index):
@@ -57,6 +58,7 @@ def upper_full(found: Found, index: int) -> None:
         return
     if family + 1 < len(words) and len(words[family].word) == 1 and words.gap(family) in (". ", " "):
         family += 1
-    if family < len(words) and words[family].is_upper and words[family].word in words.lexicon.family:
-        if not (words[family].traits.is_excluded or words[family].traits.is_proper or words.is_term(family)):
-            found.mark(list(range(index, family + 1)))
+    if family == len(words) or not words[family].is_upper or words[family].word not in words.lexicon.family:
+        return
+    if not (words[family].traits.is_excluded or words[family].traits.is_proper or words.is_term(family)):
+        found.mark(list(range(index, family + 1)))

@@ -27,7 +27,8 @@ _IP_6: Final = compiled(
 )
 _EXTENSION: Final = r"(?:\s*,?\s*(?:x|ext\.?|extension)\s*\d{1,6})?"
 _PHONE: Final = compiled(
-    rf"(?=[\d(+])(?:(?<![\w.+-])(?:\+?1[-. ]?)?(?:\(\d{{3}}\)[-. ]?|\d{{3}}[-.])\d{{3}}[-. ]\d{{4}}{_EXTENSION}(?![\w-]|\.\d)"
+    rf"(?=[\d(+])(?:(?<![\w.+-])(?:\+?1[-. ]?)?(?:\(\d{{3}}\)[-. ]?"
+    rf"|\d{{3}}[-.])\d{{3}}[-. ]\d{{4}}{_EXTENSION}(?![\w-]|\.\d)"
     rf"|(?<![\w.+/-])(?:1[-/. ])?\d{{3}}/\d{{3}}[-./ ]\d{{4}}{_EXTENSION}(?![\w-]|\.\d)"
     rf"|(?<![\w.+-])(?:011|00)[ -]\d{{1,3}}(?:[ -]\d{{2,5}}){{2,4}}{_EXTENSION}(?![\w-]|\.\d)"
     rf"|(?<![\w.])\+\d{{1,3}}[-. ]?(?:\(?\d{{1,5}}\)?[-. ]?){{1,5}}\d{{2,4}}{_EXTENSION}(?![\w-]|\.\d))"
@@ -36,7 +37,8 @@ _DIGIT: Final = r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine)"
 _SPOKEN: Final = compiled(rf"\b{_DIGIT}(?:[ ,.-]{{1,3}}{_DIGIT}){{6,14}}\b", re.IGNORECASE)
 """A telephone number in words: seven digits or more."""
 _BROKEN_EMAIL: Final = compiled(
-    r"(?<![\w.+@-])[\w.+-]{1,64}(?:\n[ \t]*@|@[ \t]*\n[ \t]*|@(?=[\w-]{1,32}\.\n))[\w-]{1,63}(?:\.\n?[A-Za-z][\w-]{1,63}){1,4}(?!\w)"
+    r"(?<![\w.+@-])[\w.+-]{1,64}(?:\n[ \t]*@|@[ \t]*\n[ \t]*"
+    r"|@(?=[\w-]{1,32}\.\n))[\w-]{1,63}(?:\.\n?[A-Za-z][\w-]{1,63}){1,4}(?!\w)"
 )
 _SPELLED_EMAIL: Final = compiled(
     r"(?<![\w.+@-])[\w.+-]{1,64}[ ]?(?:\[at\]|\(at\)|\{at\}|[ ]?at[ ](?=[\w-]{1,63}[ ]dot[ ]))[ ]?[\w-]{1,63}"
@@ -55,8 +57,9 @@ _CUED: Final = compiled(
     re.IGNORECASE,
 )
 _CUE_WORDS: Final = frozenset(
-    "phone tel telephone cell cellular mobile pager beeper fax facsimile voicemail ext extension ph home work contact hotline"
-    " whatsapp text texted call called calls calling reach reached reachable dial dialed page paged contacted callback".split()
+    "phone tel telephone cell cellular mobile pager beeper fax facsimile voicemail ext extension ph home work contact"
+    " hotline whatsapp text texted call called calls calling reach reached reachable dial dialed page paged contacted"
+    " callback".split()
 )
 _DIGIT_WORDS: Final = frozenset("zero oh one two three four five six seven eight nine".split())
 _FAX: Final = compiled(r"\b(?:fax|facsimile)\b[^\n]{0,24}\Z", re.IGNORECASE)

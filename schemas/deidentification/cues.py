@@ -13,24 +13,25 @@ STRICT: Final = "strict"
 RELATIVES: Final = "relatives"
 
 _TITLES: Final = frozenset(
-    "dr drs mr mrs ms miss mx prof professor doctor rev reverend sgt sergeant capt captain lt lieutenant sra senor senora judge"
-    " officer attorney rabbi imam fr pastor deacon nurse monsieur madame mme herr frau dra chaplain detective deputy trooper"
-    " medic paramedic emt counselor secretary coach principal nanny aide".split()
+    "dr drs mr mrs ms miss mx prof professor doctor rev reverend sgt sergeant capt captain lt lieutenant sra senor"
+    " senora judge officer attorney rabbi imam fr pastor deacon nurse monsieur madame mme herr frau dra chaplain"
+    " detective deputy trooper medic paramedic emt counselor secretary coach principal nanny aide".split()
 )
 _ABBREVIATED: Final = frozenset("rn md np pa lpn cna pt ot rt cm sw pca mt cna lvn tech hcp".split())
 """Professions as abbreviations before a name: `RN Lopez`."""
 _LABELS: Final = frozenset(
-    "surname attending pcp surgeon assistant anesthesiologist anesthetist radiologist pathologist resident fellow cardiologist"
-    " oncologist psychiatrist psychologist author provider physician clinician interpreter therapist caregiver hcp proxy poa"
-    " signature scribe scrub circulator technologist technician tech sonographer nurse rn guarantor subscriber insured"
-    " policyholder employer guardian donor recipient witness informant historian nok attn attention ordering referring"
-    " anesthesia assistants surgeons team staff consultant midwife dentist pharmacist dietitian examiner interviewer"
-    " caller requestor performer operator perfusionist".split()
+    "surname attending pcp surgeon assistant anesthesiologist anesthetist radiologist pathologist resident fellow"
+    " cardiologist oncologist psychiatrist psychologist author provider physician clinician interpreter therapist"
+    " caregiver hcp proxy poa signature scribe scrub circulator technologist technician tech sonographer nurse rn"
+    " guarantor subscriber insured policyholder employer guardian donor recipient witness informant historian nok attn"
+    " attention ordering referring anesthesia assistants surgeons team staff consultant midwife dentist pharmacist"
+    " dietitian examiner interviewer caller requestor performer operator perfusionist".split()
 )
 _LABEL_PAIRS: Final = frozenset(
     tuple(pair.split("_"))
     for pair in (
-        "patient_name pt_name full_name first_name last_name middle_name maiden_name preferred_name family_name legal_name"
+        "patient_name pt_name full_name first_name last_name middle_name maiden_name preferred_name family_name"
+        " legal_name"
         " given_name attending_physician attending_md attending_provider attending_surgeon primary_care case_manager"
         " social_worker health_proxy care_proxy of_attorney of_kin emergency_contact responsible_party legal_guardian"
         " policy_holder submitted_by ordered_by read_by performed_by case_mgr"
@@ -42,21 +43,22 @@ _BY: Final = frozenset(
     " administered scribed witnessed validated updated cosigned co-signed submitted grossed electronically".split()
 )
 _STRICT: Final = frozenset(
-    "patient pt name re mother father spouse wife husband son daughter guardian contact from to cc brother sister partner"
-    " friend neighbor subject client copies phoned".split()
+    "patient pt name re mother father spouse wife husband son daughter guardian contact from to cc brother sister"
+    " partner friend neighbor subject client copies phoned".split()
 )
 RELATIVE_WORDS: Final = frozenset(
-    "wife husband spouse partner son daughter mother father brother sister aunt uncle niece nephew grandson granddaughter"
-    " grandmother grandfather grandchild friend neighbor neighbour caregiver roommate guardian fiancé fiancée fiance fiancee"
-    " girlfriend boyfriend gf bf cousin stepson stepdaughter stepmother stepfather stepbrother stepsister twin mom mum dad"
-    " mommy daddy widow widower son-in-law daughter-in-law sister-in-law brother-in-law mother-in-law father-in-law colleague"
-    " supervisor boss coworker co-worker sibling siblings sons daughters brothers sisters children twins kids parents teacher"
-    " landlord landlady employer babysitter ex-wife ex-husband ex-boyfriend ex-girlfriend grandma grandpa granny papa mama"
-    " dtr dtr-in-law sponsor lawyer passenger driver worker child baby".split()
+    "wife husband spouse partner son daughter mother father brother sister aunt uncle niece nephew grandson"
+    " granddaughter grandmother grandfather grandchild friend neighbor neighbour caregiver roommate guardian fiancé"
+    " fiancée fiance fiancee girlfriend boyfriend gf bf cousin stepson stepdaughter stepmother stepfather stepbrother"
+    " stepsister twin mom mum dad mommy daddy widow widower son-in-law daughter-in-law sister-in-law brother-in-law"
+    " mother-in-law father-in-law colleague supervisor boss coworker co-worker sibling siblings sons daughters"
+    " brothers sisters children twins kids parents teacher landlord landlady employer babysitter ex-wife ex-husband"
+    " ex-boyfriend ex-girlfriend grandma grandpa granny papa mama dtr dtr-in-law sponsor lawyer passenger driver"
+    " worker child baby".split()
 )
 _NAMED: Final = frozenset(
-    "per paged signed seeing saw examined evaluated regarding concerning about that assisted helped consulted patient pt for by"
-    " with w from to told informed notified attorney lawyer referral called phoned asked met knows and".split()
+    "per paged signed seeing saw examined evaluated regarding concerning about that assisted helped consulted"
+    " patient pt for by with w from to told informed notified attorney lawyer referral called phoned asked met knows and".split()
 )
 _SURE: Final = frozenset("named née nee aka dear nicknamed".split())
 _SURE_PAIRS: Final = frozenset(
@@ -69,17 +71,19 @@ _CLOSING: Final = frozenset(
 _LINK: Final = compiled(r"[)\s]*[:=][ \t(]*\n?[ \t]*\Z")
 _AFTER_RELATIVE: Final = frozenset((" ", ", ", " (", ": ", " - ", ', "', ' "'))
 SPEECH: Final = frozenset(
-    "reports report denies denied presents presented states stated complains tolerated underwent feels felt slept continues"
-    " remains remained returned returns came called calls arrived lives works appears says said requests requested wants needs"
-    " refused agreed agrees asked asks spoke told tells phoned rang verbalized understands explained admitted recalled recalls"
-    " thinks thought believes whispered cried nodded smiled joined visited visits brought took takes is was has had will"
-    " cannot didn't doesn't won't moved married knows knew saw sees noticed noted found helped helps wrote writes gave"
-    " also then again did does could would should seemed seems looks looked sat stayed sleeps drinks smokes drove".split()
+    "reports report denies denied presents presented states stated complains tolerated underwent feels felt slept"
+    " continues remains remained returned returns came called calls arrived lives works appears says said requests"
+    " requested wants needs refused agreed agrees asked asks spoke told tells phoned rang verbalized understands"
+    " explained admitted recalled recalls thinks thought believes whispered cried nodded smiled joined visited visits"
+    " brought took takes is was has had will cannot didn't doesn't won't moved married knows knew saw sees noticed"
+    " noted found helped helps wrote writes gave also then again did does could would should seemed seems looks looked"
+    " sat stayed sleeps drinks smokes drove".split()
 )
 """Verbs after the name of a person."""
 _WEAK_SPEECH: Final = frozenset("is was has had will also then again did does could would should seems looks".split())
 CREDENTIALS: Final = compiled(
-    r"(?<=\w)(?:\.?,[ \t]*|[ \t]+)(?:M\.?D\b\.?|D\.O\.|R\.?N\b\.?|N\.?P\b\.?|PA-C|Ph\.?D\b\.?|L\.?P\.?N\b\.?|CRNA\b|DDS\b|DMD\b"
+    r"(?<=\w)(?:\.?,[ \t]*|[ \t]+)(?:M\.?D\b\.?|D\.O\.|R\.?N\b\.?|N\.?P\b\.?|PA-C|Ph\.?D\b\.?|L\.?P\.?N\b\.?|CRNA\b"
+    r"|DDS\b|DMD\b"
     r"|DPM\b|PharmD\b|Pharm\.D\.|MSW\b|LCSW\b|LICSW\b|APRN\b|ARNP\b|FNP(?:-[A-Z]+)?\b|DNP\b|CNM\b|MBBS\b|MPH\b|FACS\b|FACC\b"
     r"|FACP\b|Esq\b|BSN\b|MSN\b|CNA\b|CMA\b|RRT\b|OTR/L|DPT\b|CCC-SLP|RDN\b|LVN\b|CWON\b|CWOCN\b|PsyD\b|LMFT\b|LPC\b|LMHC\b"
     r"|PGY-?\d|MS[ -]?(?:IV|III|3|4)\b)"

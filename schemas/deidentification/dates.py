@@ -14,12 +14,12 @@ _MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _FULL: Final = "January February March April May June July August September October November December".split()
 _MONTH_WORDS: Final = frozenset((*_MONTHS, *map(str.lower, _FULL), "sept"))
 _HOLIDAY_WORDS: Final = frozenset(
-    "christmas thanksgiving new fourth labor memorial independence halloween valentine veterans boxing mother father easter"
-    " good juneteenth".split()
+    "christmas thanksgiving new fourth labor memorial independence halloween valentine veterans boxing mother father"
+    " easter good juneteenth".split()
 )
 _ORDINAL_WORDS: Final = frozenset(
-    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth"
-    " sixteenth seventeenth eighteenth nineteenth twentieth twenty thirtieth thirty".split()
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth"
+    " fifteenth sixteenth seventeenth eighteenth nineteenth twentieth twenty thirtieth thirty".split()
 )
 _LONG: Final = (
     r"(?i:january|february|april|june|july|august|september|october|november|december"
@@ -69,7 +69,8 @@ _NUMERIC: Final = compiled(
 )
 _TO_DAY: Final = rf"{_DAY}(?:st|nd|rd|th)?(?:\s*(?:-|–|to|through|and)\s*(?:{_MONTH}\s+)?{_DAY}(?:st|nd|rd|th)?)?"
 _ORDINAL: Final = (
-    r"(?i:(?:twenty|thirty)[- ]?(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)|first|second|third|fourth|fifth"
+    r"(?i:(?:twenty|thirty)[- ]?(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)|first|second|third"
+    r"|fourth|fifth"
     r"|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth|seventeenth|eighteenth"
     r"|nineteenth|twentieth|thirtieth)"
 )

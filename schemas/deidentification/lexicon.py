@@ -1,10 +1,11 @@
 """Lists of words: given and family names, eponyms of medicine, and words that never belong to a name.
 
-The names are the most frequent ones of the census of 1990 and of the births of the United States, in the public domain.
-A ``*`` marks a name that is also an ordinary word or a place, or, for given names, rare: alone, it counts as a name only
-where an ordinary word would not be capitalized. `common_words.txt` has words of a small dictionary of English, and of
-medicine; `rare_words.txt` has further ones, and drugs; `proper_words.txt` has words that are always capitalized and no
-names of people; in `eponyms.txt`, a star marks a frequent name. A capitalized word that is in none of them is a name. `sources.txt` names the sources and licenses.
+The names are the most frequent ones of the census of 1990 and of the births of the United States, in the public
+domain. A ``*`` marks a name that is also an ordinary word or a place, or, for given names, rare: alone, it counts as a
+name only where an ordinary word would not be capitalized. `common_words.txt` has words of a small dictionary of
+English, and of medicine; `rare_words.txt` has further ones, and drugs; `proper_words.txt` has words that are always
+capitalized and no names of people; in `eponyms.txt`, a star marks a frequent name. A capitalized word that is in none
+of them is a name. `sources.txt` names the sources and licenses.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Names of people: known from the record, after a word that announces one, on a list, or in no dictionary.
 
 A capitalized word that no dictionary of English, medicine or drugs has is a name. A name that is also a word (`Rose`,
-`White`) counts where a word would not be capitalized, after a word that announces a name, and beside a name. A name that
-is found once is also replaced where only a part of it follows, except where it is part of a medical term (`Parkinson
-disease`, `Foley catheter`).
+`White`) counts where a word would not be capitalized, after a word that announces a name, and beside a name. A name
+that is found once is also replaced where only a part of it follows, except where it is part of a medical term
+(`Parkinson disease`, `Foley catheter`).
 """
 
 from __future__ import annotations

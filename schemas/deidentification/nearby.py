@@ -35,7 +35,7 @@ def credited(found: Found) -> None:
             if (
                 (run and gap not in (" ", ". ", "  ", ", "))
                 or not is_part
-                or not _may_be_credited(found, word, bool(run))
+                or not _may_be_credited(word, has_more=bool(run))
             ):
                 break
             run.insert(0, index)
@@ -46,7 +46,7 @@ def credited(found: Found) -> None:
             found.mark(run)
 
 
-def _may_be_credited(found: Found, word: Word, has_more: bool) -> bool:
+def _may_be_credited(word: Word, *, has_more: bool) -> bool:
     if word.traits.is_excluded:
         return len(word.word) == 1 and has_more
     return word.traits.is_listed or not (word.traits.is_word or word.traits.is_proper)
@@ -83,9 +83,14 @@ def _neighbors(found: Found, index: int) -> Iterator[int]:
     if index and words.gap(before) in (" ", ". ") and words[before].word in PARTICLES:
         if words.gap(before) == " " or words[before].word == "st":
             yield before
-    elif index and words.gap(before) == " " and len(words[before].word) > 1:
-        if words[before].traits.is_listed and found.may_be_name(before, like=index):
-            yield before
+    elif (
+        index
+        and words.gap(before) == " "
+        and len(words[before].word) > 1
+        and words[before].traits.is_listed
+        and found.may_be_name(before, like=index)
+    ):
+        yield before
 
 
 def _joined_by_and(found: Found, index: int) -> Iterator[int]:
@@ -103,18 +108,18 @@ def _joined_by_and(found: Found, index: int) -> Iterator[int]:
             yield after + 1
     if before >= 0 and words.gap(before) in _CHAIN and found.may_be_name(before, like=index):
         yield before
-    elif (
-        before > 0 and words[before].word in _AND and words.gap(before) == " " and words.gap(before - 1) in (" ", ", ")
-    ):
-        if found.may_be_name(before - 1, like=index):
-            yield before - 1
+        return
+    is_and = before > 0 and words[before].word in _AND and words.gap(before) == " "
+    if is_and and words.gap(before - 1) in (" ", ", ") and found.may_be_name(before - 1, like=index):
+        yield before - 1
 
 
 def repeated(found: Found) -> None:
+    """Mark where names of the record, and those that were found, stand again."""
     names = found.known | found.caught
     doubtful = []
     for index, word in enumerate(found.words):
-        if index in found.marked or not _is_part_of(found, word.word, names):
+        if index in found.marked or not _is_part_of(word.word, names):
             continue
         if found.words.is_term(index, is_name=True) or (word.traits.is_excluded and word.word not in found.known):
             continue
@@ -127,7 +132,7 @@ def repeated(found: Found) -> None:
             found.marked.add(index)
 
 
-def _is_part_of(found: Found, word: str, names: frozenset[str] | set[str]) -> bool:
+def _is_part_of(word: str, names: frozenset[str] | set[str]) -> bool:
     return word in names or ("-" in word and any(part in names and len(part) > 2 for part in word.split("-")))
 
 

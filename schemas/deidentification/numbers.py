@@ -10,7 +10,10 @@ from corpusmill.schemas.deidentification.patterns import compiled, first_words, 
 from corpusmill.schemas.deidentification.spans import Span
 from corpusmill.schemas.personal_data.card import CARD
 
-_VALUE: Final = r"(?P<v{n}>(?=[A-Z0-9*./ -]{{0,12}}\d)[A-Z0-9*][A-Z0-9*]*(?:[-./ ](?=[A-Z0-9]*\d|[A-Z]{{1,4}}-\d)[A-Z0-9]+)*(?:-[A-Z]{{1,3}}\b)?)"
+_VALUE: Final = (
+    r"(?P<v{n}>(?=[A-Z0-9*./ -]{{0,12}}\d)[A-Z0-9*][A-Z0-9*]*(?:[-./ ](?=[A-Z0-9]*\d|[A-Z]{{1,4}}-\d)[A-Z0-9]+)*"
+    r"(?:-[A-Z]{{1,3}}\b)?)"
+)
 _LINK: Final = (
     r"(?:\s*(?:number|num|no\.|no\b|nr\.?|#|id\b|code\b)){0,2}(?:\s*\((?:MRN|ID|VIN|S/N)\))?"
     r"(?:\s*(?:is|was|of|ending in|=)\b)?\s*[:#=(]?\s*"

@@ -41,7 +41,8 @@ _STOPPED: Final = (
 )
 _UNIT: Final = r"(?:,?\s*(?:(?i:apt|apartment|unit|suite|ste|floor|fl|lot|trailer|bldg|rm)\b\.?\s*#?\s*|#\s*)[\w-]+)?"
 _STREET: Final = compiled(
-    rf"(?=[\dPp])(?:(?<![\w./-])\d{{1,6}}(?:-\d+)?[A-Z]?[ \t]+(?:[NSEW]{{1,2}}\.?[ \t]+|(?i:north|south|east|west)[ \t]+)?"
+    rf"(?=[\dPp])(?:(?<![\w./-])\d{{1,6}}(?:-\d+)?[A-Z]?[ \t]+(?:[NSEW]{{1,2}}\.?[ \t]+|(?i:north|south|east"
+    rf"|west)[ \t]+)?"
     rf"(?:{_STOPPED}(?:[A-Z0-9][\w'’.-]*)[ \t]+){{1,4}}?(?:{_SUFFIX}|(?i:{_SUFFIX})(?=[,.\n]|\s*\Z|[ \t]+(?i:apt"
     rf"|unit|suite|#)))\b(?![ \t]+[A-Z][a-z]+[ \t]+(?:said|saw))"
     rf"\.?(?:[ \t]+(?:[NSEW]{{1,2}}|North|South|East|West)\b)?{_UNIT}"
@@ -50,7 +51,8 @@ _STREET: Final = compiled(
     rf"|(?<![\w./-])\d{{1,6}}[ \t]+(?:Broadway|BROADWAY|Avenue[ \t]+of[ \t]+[A-Z]\w+(?:[ \t]+[A-Z]\w+)?){_UNIT})"
 )
 _CITY: Final = (
-    r"(?:(?:St|Ste|Mt|Ft)\.[ ])?[A-Z][\w'’.-]*[a-zA-Z](?:[ ](?:(?:St|Ste|Mt|Ft)\.[ ]|(?:du|de|la|del|des|of)[ ]|[ds]['’])?"
+    r"(?:(?:St|Ste|Mt|Ft)\.[ ])?[A-Z][\w'’.-]*[a-zA-Z](?:[ ](?:(?:St|Ste|Mt|Ft)\.[ ]|(?:du|de|la|del|des|of)[ ]"
+    r"|[ds]['’])?"
     r"[A-Z][\w'’.-]*[a-zA-Z]){0,2}"
 )
 _AFTER_STREET: Final = compiled(
@@ -63,12 +65,12 @@ _STATE: Final = compiled(rf",\s+(?:{_STATES}|(?:{_CLEAR_CODES})\b)")
 _CITY_BEFORE: Final = compiled(rf"\b(?P<city>{_CITY})\Z")
 _LONGEST_CITY: Final = 60
 _HOME_WORDS: Final = frozenset(
-    "live lives living resides residing resident moved born native travel traveled travelled travels originally hails home"
-    " visiting flew trip returned grew relocated relocating transferred work works outside".split()
+    "live lives living resides residing resident moved born native travel traveled travelled travels originally hails"
+    " home visiting flew trip returned grew relocated relocating transferred work works outside".split()
 )
 _FACILITY_WORDS: Final = frozenset(
-    "hospital medical clinic health healthcare nursing hospice infirmary rehabilitation rehab university college school church"
-    " manor care cancer surgery village laboratories pharmacy".split()
+    "hospital medical clinic health healthcare nursing hospice infirmary rehabilitation rehab university college"
+    " school church manor care cancer surgery village laboratories pharmacy".split()
 )
 _ZIP: Final = compiled(r"\b(?i:zip(?:\s*code)?|postal\s+code)\s*(?:is|of)?[:\s#]*(?P<zip>\d{5}(?:-\d{4})?)(?![\w-])")
 _POSTCODE: Final = compiled(r"(?<![\w.-])[A-PR-UWYZ][A-HK-Y]?\d[A-Z\d]?\s\d[ABD-HJLNP-UW-Z]{2}(?![\w-])")
@@ -99,27 +101,19 @@ _FACILITY: Final = compiled(
 )
 _GENERIC: Final = frozenset(
     "the this that our your his her their at in to from of and for a an new local community general primary care"
-    " family pediatric pediatrics outpatient inpatient walk-in"
-    " urgent emergency memory pain wound cardiology neurology oncology urology surgery surgical medical medicine"
-    " psychiatric psychiatry"
-    " behavioral mental health eye dental women's womens men's children's childrens veterans dermatology"
-    " orthopedic orthopaedic orthopedics"
-    " gastroenterology gi endocrine endocrinology diabetes heart lung sleep stroke anticoagulation coumadin"
-    " infusion dialysis renal nephrology"
-    " hepatology liver transplant hematology rheumatology allergy ent gynecology obstetrics ob prenatal"
-    " antenatal fertility hiv id infectious"
-    " disease preoperative pre-op post-op postoperative follow-up device pacemaker rehabilitation rehab physical"
-    " occupational speech therapy"
-    " radiology imaging breast cancer vascular spine hand foot hip burn trauma outside referring another other"
-    " nursing skilled home day"
-    " regional county city state district acute long-term rural teaching tertiary patient mobile travel student"
-    " employee occupational retail"
-    " hospital course clinic hospice palliative during please after before admitted discharge discharged"
-    " transfer transferred continue prior"
-    " admission he she they we patient previous current plan follow follow-up return see seen mail-order"
-    " specialty flu vaccine vaccination"
-    " methadone suboxone smoking cessation nurse residential college university medical middle high elementary"
-    " graduate".split()
+    " family pediatric pediatrics outpatient inpatient walk-in urgent emergency memory pain wound cardiology neurology"
+    " oncology urology surgery surgical medical medicine psychiatric psychiatry behavioral mental health eye dental"
+    " women's womens men's children's childrens veterans dermatology orthopedic orthopaedic orthopedics"
+    " gastroenterology gi endocrine endocrinology diabetes heart lung sleep stroke anticoagulation coumadin infusion"
+    " dialysis renal nephrology hepatology liver transplant hematology rheumatology allergy ent gynecology obstetrics"
+    " ob prenatal antenatal fertility hiv id infectious disease preoperative pre-op post-op postoperative follow-up"
+    " device pacemaker rehabilitation rehab physical occupational speech therapy radiology imaging breast cancer"
+    " vascular spine hand foot hip burn trauma outside referring another other nursing skilled home day regional"
+    " county city state district acute long-term rural teaching tertiary patient mobile travel student employee"
+    " occupational retail hospital course clinic hospice palliative during please after before admitted discharge"
+    " discharged transfer transferred continue prior admission he she they we patient previous current plan follow"
+    " follow-up return see seen mail-order specialty flu vaccine vaccination methadone suboxone smoking cessation"
+    " nurse residential college university medical middle high elementary graduate".split()
 )
 
 
