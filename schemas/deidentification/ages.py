@@ -25,7 +25,7 @@ _PATTERN: Final = compiled(
     rf"|(?<![\w./-])(?P<e>{_OLD}(?-i:[MF]))(?![\w/])"
     rf"|\b(?:she|he|they|who|is now|lived to(?:\s+be)?|died at|until|reached)\s+(?:is\s+|was\s+|are\s+)?(?:now\s+)?"
     rf"(?P<f>{_OLD}|{_WORDS})(?=[.,;)\n]|\s+(?:and|but|now|when)\b|\Z)"
-    rf"|\bage[ds]?\s+(?:of\s+)?(?P<g>{_WORDS})\b",
+    rf"|\bage[ds]?\s+(?:of\s+)?(?P<g>{_WORDS})\b(?!-|\s?(?:year|yr))",
     re.IGNORECASE,
 )
 _NO_AGE: Final = compiled(r"[-\s]*(?:pack|of (?!age)|history|ago|follow|smok|surviv|warrant|experience)", re.IGNORECASE)
@@ -49,6 +49,7 @@ def age_spans(text: str) -> Iterator[Span]:
             group == "a"
             and match[group].lower().endswith(("year", "years", "yr", "yrs"))
             and not _is_person(text, start)
+            and not (text[max(0, start - 2) : start] == ", " and text[end : end + 1] in (",", ";", "."))
         ):
             continue
         yield Span(start, end, "date", "90 or older")

@@ -29,7 +29,7 @@ _LETTERED: Final = frozenset(
 )
 _ARTICLES: Final = frozenset("a an the this these no".split())
 _AGENTS: Final = frozenset(
-    "by per from to told informed notified paged asked saw seen met consulted ask tell call called calling updated"
+    "says by per from to told informed notified paged asked saw seen met consulted ask tell call called calling updated"
     " thanks thank hi hello remind notify contact contacted inform page spoke see meet named".split()
 )
 """Words before whom somebody is named, at the beginning of a sentence too."""
@@ -110,7 +110,9 @@ def _catch(found: Found, run: list[int], strength: str) -> None:
         is_upper_name = first.word in found.words.lexicon.given or (
             not first.traits.is_word and (first.traits.is_listed or len(first.word) >= MIN_UPPER)
         )
-        is_name = are_names[0] and first.word not in MODALS and (is_upper_name or not is_single_upper)
+        is_name = (
+            are_names[0] and (first.word not in MODALS or not first.is_upper) and (is_upper_name or not is_single_upper)
+        )
     else:
         are_sure = [
             found.words[at].traits.is_sure or (found.words.is_unknown(at) and not found.words[at].is_upper)

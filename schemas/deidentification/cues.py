@@ -58,7 +58,8 @@ RELATIVE_WORDS: Final = frozenset(
 )
 _NAMED: Final = frozenset(
     "per paged signed seeing saw examined evaluated regarding concerning about that assisted helped consulted"
-    " patient pt for by with w from to told informed notified attorney lawyer referral called phoned asked met knows and".split()
+    " patient pt for by with w from to told informed notified attorney lawyer referral called phoned asked met knows"
+    " and".split()
 )
 _SURE: Final = frozenset("named née nee aka dear nicknamed".split())
 _SURE_PAIRS: Final = frozenset(
@@ -142,7 +143,9 @@ def _after_space(one: str, two: str, is_upper: bool, gap: str) -> str | None:
 
 def speaks_after(words: Words, index: int) -> bool:
     """Return whether a verb of persons follows the word; weak ones (`is`, `will`) do not count."""
-    if index + 1 >= len(words) or words.gap(index) not in (" ", " also ", "\n"):
+    if index + 1 >= len(words) or words.gap(index) not in (" ", "\n"):
         return False
     following = words[index + 1]
+    if following.word == "c" and words.gap(index + 1) == "/":  # c/o: complains of
+        return True
     return following.word in SPEECH and following.word not in _WEAK_SPEECH and not following.is_capitalized

@@ -25,7 +25,7 @@ _LONG: Final = (
     r"(?i:january|february|april|june|july|august|september|october|november|december"
     r"|jan|feb|mar|apr|jun|jul|aug|sept|sep|oct|nov|dec)\b\.?"
 )
-_MONTH: Final = rf"(?:{_LONG}|(?:May|MAY|March|MARCH)\b)"
+_MONTH: Final = rf"(?:{_LONG}|(?:May|MAY|March|MARCH)\b(?:\.(?=\s\d))?)"
 _ANY_MONTH: Final = rf"(?:{_LONG}|(?i:may|march)\b)"
 _DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])"
 _YEAR: Final = r"(?:1[89]|20)\d\d"

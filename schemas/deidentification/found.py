@@ -64,8 +64,11 @@ class Found:
             is_given_before = index < like and word.word in words.lexicon.given
             is_family_after = index == like + 1 and word.word in words.lexicon.family and words.gap(like) == " "
             return (is_given_before or is_family_after) and word.word not in SPEECH and word.word not in MODALS
+        is_after = index == like + 1 and words.gap(like) == " "
         if traits.is_said_alone:
-            return traits.is_listed and index == like + 1 and words.gap(like) == " "
+            return traits.is_listed and (is_after or (index + 1 == like and words.gap(index) == ", "))
+        if is_after and words[like].word in words.lexicon.given and word.word not in words.lexicon.common:
+            return True
         return (
             traits.is_listed
             or words.is_unknown(index)

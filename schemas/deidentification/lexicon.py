@@ -103,14 +103,15 @@ class Lexicon:
     def _looked_up(self, word: str) -> Traits:
         word = word.replace("'", "") if word.startswith(("o'", "d'")) else word
         is_listed, is_word = word in self.given or word in self.family, self._is_word(word)
+        is_plural = word.endswith("s") and word[:-1] in self.said_alone and not is_listed
         return Traits(
             is_sure=len(word) > 2 and (word in self.sure_given or word in self.sure_family),
             is_listed=is_listed,
             is_word=is_word,
             is_excluded=word in self.no_names,
             is_proper=word in self.proper,
-            is_eponym=word in self.eponyms,
-            is_said_alone=word in self.said_alone,
+            is_eponym=word in self.eponyms or is_plural,
+            is_said_alone=word in self.said_alone or is_plural,
             is_plain_word=is_word and not is_listed and word not in self.no_names,
         )
 

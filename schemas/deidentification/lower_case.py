@@ -16,6 +16,7 @@ from corpusmill.schemas.deidentification.cues import (
 from corpusmill.schemas.deidentification.found import LONGEST_RUN, MODALS, PARTICLES, Found
 
 _LOW_CREDENTIALS: Final = frozenset("md rn lpn np cna pa".split())
+_GIVEN: Final = frozenset("given handed returned report reported sent assigned".split())
 _MIN_LOWER: Final = 4
 
 
@@ -45,6 +46,8 @@ def judge_lower(found: Found, index: int) -> None:
         is_given = word.word in words.lexicon.given and word.word not in MODALS and word.word not in SPEECH
         if is_certain or words.is_unknown(index) or is_given:
             _mark_lower(found, [index])
+    elif _is_lower_person(found, index):
+        _mark_lower(found, [index])
     elif cue == STRICT and _is_lower_patient(found, index):
         _mark_lower(found, [index, index + 1])
     elif cue == STRICT and found.is_no_word(index) and not is_certain:
@@ -53,6 +56,20 @@ def judge_lower(found: Found, index: int) -> None:
             found.mark([index, index + 1])
     elif is_certain and len(word.word) >= _MIN_LOWER and not traits.is_said_alone:
         _mark_lower(found, [index])
+
+
+def _is_lower_person(found: Found, index: int) -> bool:
+    """Return whether a word that no dictionary has is spoken of as a person: `states ikenna is`, `given to ikenna.`."""
+    words = found.words
+    if index == 0 or len(words[index].word) < _MIN_LOWER or not found.is_no_word(index):
+        return False
+    before, after = words[index - 1].word, words[index + 1].word if index + 1 < len(words) else ""
+    gap = words.gap(index)
+    if words.gap(index - 1) == " " and gap == " " and after in SPEECH:
+        return before in SPEECH or words[index].traits.is_listed
+    is_last = words.gap(index - 1) == " " and gap[:1] in (".", ",", ";", "\n", "")
+    is_given = index > 1 and before == "to" and words[index - 2].word in _GIVEN
+    return is_last and (is_given or (before in ("to", "by", "from") and words[index].traits.is_listed))
 
 
 def _mark_lower(found: Found, run: list[int]) -> None:
@@ -106,7 +123,7 @@ def _lower_signature(found: Found, index: int) -> None:
     words = found.words
     start, last = words[index].start, index + 1
     line = found.text[max(0, start - 4) : start].rstrip(" \t")
-    is_announced = line[-1:] in ("", "\n", "-", "–", ":") or (index and words[index - 1].word == "by")
+    is_announced = line[-1:] in ("", "\n", "-", "–", ":", ".") or (index and words[index - 1].word == "by")
     if not is_announced or last >= len(words) or words.gap(index) not in (".", ". "):
         return
     while words[last].word in PARTICLES and last + 1 < len(words):

@@ -7,6 +7,7 @@ from typing import Final
 
 from corpusmill.schemas.deidentification.cues import CREDENTIALS, SPEECH, speaks_after
 from corpusmill.schemas.deidentification.found import LONGEST_RUN, MODALS, PARTICLES, Found
+from corpusmill.schemas.deidentification.lexicon import lexicon
 from corpusmill.schemas.deidentification.patterns import compiled
 from corpusmill.schemas.deidentification.words import Word
 
@@ -49,7 +50,8 @@ def credited(found: Found) -> None:
 def _may_be_credited(word: Word, *, has_more: bool) -> bool:
     if word.traits.is_excluded:
         return len(word.word) == 1 and has_more
-    return word.traits.is_listed or not (word.traits.is_word or word.traits.is_proper)
+    is_word = word.word in lexicon().common
+    return word.traits.is_listed or not (is_word or word.traits.is_proper)
 
 
 def quoted(found: Found) -> None:
@@ -157,8 +159,13 @@ def _is_known_pair(found: Found, index: int, other: int) -> bool:
 def _is_doubtful_name(found: Found, index: int) -> bool:
     """Return whether an ordinary word that is a name elsewhere in the text is capitalized as a name here."""
     word, words = found.words[index], found.words
-    if not word.is_capitalized or word.is_upper or word.traits.is_excluded:
+    if not word.is_capitalized or word.traits.is_excluded:
         return False
+    if word.is_upper:
+        before = words.gap(index - 1) if index else "\n"
+        return (
+            word.word in found.caught and words.gap(index)[:1] in ("\n", "") and before[-2:] in ("/ ", ": ", "- ", "\n")
+        )
     if words.is_inside_sentence(index):
         return True
     if word.traits.is_said_alone:

@@ -96,7 +96,7 @@ _MBI: Final = compiled(
 )
 _UDI: Final = compiled(r"\(01\)\d{14}(?:\(\d\d\)[\w-]+)*")
 _LONG: Final = compiled(
-    r"(?=[A-Z\d])(?<![\w.,/+-])(?:[A-Z]{1,4}-?)?\d{7,}(?:-\d{1,4})?(?![\w/]|[.,]\d|-\d)|(?<![\w.-])(?:[A-Z]{1,3}-?\d{2}-\d{4,}|[A-Z]{1,2}\d{6}|\d{2,4}-[A-Z]{1,4}-\d{3,6})(?![\w-])"
+    r"(?=[A-Z\d#])(?<![\w.,/+-])(?:[A-Z]{1,4}-?)?\d{7,}(?:-\d{1,4})?(?![\w/]|[.,]\d|-\d)|(?<![\w.-])(?:[A-Z]{1,3}-?\d{2}-\d{4,}|[A-Z]{1,2}\d{6}|\d{2,4}-[A-Z]{1,4}-\d{3,6})(?![\w-])"
     r"|(?<![\w.])\#\d{6,9}(?![\w-])"
 )
 _MRN_FORM: Final = compiled(
@@ -107,7 +107,7 @@ _CODED: Final = compiled(
     r"|omim|hgnc|cas|unii|mesh|umls|cui)\b"
     r"(?:\s*(?:id|codes?|number|no\.?|\#|ct))?[\s:(#]*)\Z"
 )
-_UNIT: Final = compiled(r"\s*(?i:copies|iu\b|units?\b|cells|/|cfu|per\b|virions|ml\b|mg\b|platelets|colonies|%)")
+_UNIT: Final = compiled(r"\s*(?i:copies|iu\b|units?\b|cells|/(?=\w)|cfu|per\b|virions|ml\b|mg\b|platelets|colonies|%)")
 _PUBLIC: Final = compiled(r"(?:NCT|PMC|PMID|CD|HLA|RS|SCT|MONDO|HP|GO|OMIM)-?\d", re.IGNORECASE)
 
 

@@ -44,12 +44,13 @@ def matches_at(pattern: re.Pattern[str], text: str, words: frozenset[str]) -> It
 
 
 def first_words(pattern: str) -> frozenset[str]:
-    """Return the words with which the alternatives of *pattern* begin: letters only.
+    """Return the words of *pattern*, among them those with which its alternatives begin: letters only.
 
-    >>> sorted(first_words(r"mrn|chart\\s*no"))
-    ['chart', 'mrn']
+    >>> sorted(first_words(r"mrn|charts?\\s*no"))
+    ['chart', 'charts', 'mrn', 'no']
     """
-    return frozenset(_LETTERS.findall(re.sub(r"\\[a-z]|\?", " ", pattern.lower())))
+    both = re.sub(r"\\[a-z]", " ", re.sub(r"([a-z]+)([a-z])\?", r"\1\2 \1 ", pattern.lower()))
+    return frozenset(_LETTERS.findall(both))
 
 
 def compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:

@@ -61,9 +61,13 @@ _AFTER_STREET: Final = compiled(
 _CODE: Final = compiled(r"(?=\d)(?<![\w-])\d{5}(?:-\d{4})?(?![\w-]|\.\d)")
 _STATE_BEFORE: Final = compiled(rf"(?:,?\s+|,|\b)(?:{_CODES}|{_STATES})\.?,?\s+\Z")
 _LONGEST_STATE: Final = 24
-_STATE: Final = compiled(rf",\s+(?:{_STATES}|(?:{_CLEAR_CODES})\b)")
+_STATE: Final = compiled(rf",\s+(?:{_STATES}|(?!CT[ ])(?:{_CLEAR_CODES})\b)")
 _CITY_BEFORE: Final = compiled(rf"\b(?P<city>{_CITY})\Z")
 _LONGEST_CITY: Final = 60
+_ROMANCE: Final = compiled(
+    r"\b(?:in|to|from|of|at|near)[ ](?P<city>[A-Z][\w'’-]+[ ](?:du|de|de[ ]la|des|del|sur)[ ][A-Z][\w'’-]+)"
+)
+"""A place with a word of French or Spanish inside, as in `Fond du Lac`."""
 _HOME_WORDS: Final = frozenset(
     "live lives living resides residing resident moved born native travel traveled travelled travels originally hails"
     " home visiting flew trip returned grew relocated relocating transferred work works outside".split()
@@ -141,6 +145,7 @@ def place_spans(text: str) -> Iterator[Span]:
         city = _CITY_BEFORE.search(text, max(0, state.start() - _LONGEST_CITY), state.start())
         if city is not None:
             yield Span(*city.span("city"), "place")
+    yield from (Span(*match.span("city"), "place") for match in _ROMANCE.finditer(text))
     words = word_starts(text)
     if "zip" in words or "postal" in words:
         yield from (Span(*match.span("zip"), "place", short_zip(match["zip"])) for match in _ZIP.finditer(text))
@@ -153,7 +158,7 @@ def place_spans(text: str) -> Iterator[Span]:
 def _facilities(text: str) -> Iterator[Span]:
     for match in _FACILITY.finditer(text) if not word_starts(text).keys().isdisjoint(_FACILITY_WORDS) else ():
         words = list(re.finditer(r"[\w'’-]+", match["first"]))
-        while words and words[0][0].casefold() in _GENERIC:
+        while words and words[0][0].casefold() in _GENERIC and not match["first"].startswith("Our Lady"):
             words = words[1:]
         if words and not all(word[0].casefold() in _GENERIC for word in words):
             yield Span(match.start() + words[0].start(), match.end(), "place")
