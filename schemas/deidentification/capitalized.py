@@ -9,6 +9,7 @@ from corpusmill.schemas.deidentification.cues import (
     LABELS,
     RELATIVE_WORDS,
     RELATIVES,
+    ROLES,
     STRICT,
     TITLES,
     cue_before,
@@ -148,7 +149,7 @@ def _is_word_as_name(found: Found, index: int) -> bool:
     follows_agent = before in _AGENTS and words.gap(index - 1) in (" ", ", ")
     if _is_possessive(found, word) and not word.traits.is_said_alone:
         return True
-    is_enclosed = index > 0 and words.gap(index - 1).endswith("(") and words.gap(index).startswith(")")
+    is_enclosed = index > 0 and words.gap(index - 1).endswith("(") and words.gap(index)[:1] in (")", ",")
     if is_enclosed and (word.word in words.lexicon.given or words[index - 1].traits.is_excluded):
         return not word.traits.is_said_alone
     if words.is_inside_sentence(index) or follows_agent:
@@ -187,9 +188,12 @@ def _is_explained(found: Found, gap: str, index: int) -> bool:
     """Return whether what follows a name says who it is: `(wife)`, `, who`, `, his wife`."""
     following = found.words[index].word
     if gap == " (":
-        return following in RELATIVE_WORDS
+        is_abbreviation = found.words[index].is_upper and len(following) < 5 and found.words.gap(index)[:1] == ")"
+        return following in RELATIVE_WORDS or is_abbreviation
     is_relative = index + 1 < len(found.words) and found.words[index + 1].word in RELATIVE_WORDS
-    return gap == ", " and (following in ("who", "whose", "whom") or (following in _OWNERS and is_relative))
+    return gap == ", " and (
+        following in ("who", "whose", "whom") or following in ROLES or (following in _OWNERS and is_relative)
+    )
 
 
 def _follows_initial(found: Found, index: int) -> bool:

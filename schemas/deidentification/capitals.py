@@ -44,8 +44,9 @@ def _mixed_pair(found: Found, index: int) -> None:
     words = found.words
     family, given = words[index], words[index + 1]
     is_labeled = index == 0 or any(sign in words.gap(index - 1) for sign in ":\n=") or words.gap(index - 1)[-2:] == "  "
+    is_labeled = is_labeled or words.gap(index - 1) == ". "
     after = words.gap(index + 1)
-    is_field = after[:1] in ("\n", "", "\t") or after[:2] in ("  ",) or any(map(str.isdigit, after))
+    is_field = after[:1] in ("\n", "", "\t") or after[:2] in ("  ", " (") or any(map(str.isdigit, after))
     are_names = family.word in words.lexicon.family and given.word in words.lexicon.given
     if is_labeled and is_field and are_names and not words.is_dosed(index + 1):
         found.mark([index, index + 1])

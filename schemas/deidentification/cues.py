@@ -15,11 +15,12 @@ RELATIVES: Final = "relatives"
 _TITLES: Final = frozenset(
     "dr drs mr mrs ms miss mx prof professor doctor rev reverend sgt sergeant capt captain lt lieutenant sra senor"
     " senora judge officer attorney rabbi imam fr pastor deacon nurse monsieur madame mme herr frau dra chaplain"
-    " detective deputy trooper medic paramedic emt counselor secretary coach principal nanny aide".split()
+    " detective deputy trooper medic medics det investigator paramedic emt counselor secretary coach principal nanny"
+    " aide".split()
 )
 _ABBREVIATED: Final = frozenset("rn md np pa lpn cna pt ot rt cm sw pca mt cna lvn tech hcp".split())
 """Professions as abbreviations before a name: `RN Lopez`."""
-_LABELS: Final = frozenset(
+ROLES: Final = frozenset(
     "surname attending pcp surgeon assistant anesthesiologist anesthetist radiologist pathologist resident fellow"
     " cardiologist oncologist psychiatrist psychologist author provider physician clinician interpreter therapist"
     " caregiver hcp proxy poa signature scribe scrub circulator technologist technician tech sonographer nurse rn"
@@ -109,7 +110,7 @@ def cue_before(words: Words, index: int) -> str | None:
     if one in RELATIVE_WORDS and gap in _AFTER_RELATIVE:
         return RELATIVES
     if (":" in gap or "=" in gap) and _LINK.match(gap):
-        if one in _LABELS or (two, one) in _LABEL_PAIRS or (one == "by" and two in _BY):
+        if one in ROLES or (two, one) in _LABEL_PAIRS or (one == "by" and two in _BY):
             return LABELS
         if one in ("name", "names") and two in RELATIVE_WORDS:
             return LABELS
@@ -136,7 +137,7 @@ def _after_space(one: str, two: str, is_upper: bool, gap: str) -> str | None:
         return LABELS
     if one in _SURE or (two, one) in _SURE_PAIRS:
         return LABELS
-    if one in _LABELS:
+    if one in ROLES:
         return RELATIVES
     return STRICT if one in _NAMED else None
 

@@ -67,8 +67,9 @@ class Found:
         is_after = index == like + 1 and words.gap(like) == " "
         if traits.is_said_alone:
             return traits.is_listed and (is_after or (index + 1 == like and words.gap(index) == ", "))
-        if is_after and words[like].word in words.lexicon.given and word.word not in words.lexicon.common:
-            return True
+        follows_given = is_after and words[like].word in words.lexicon.given and not word.is_upper
+        if follows_given and word.word not in SPEECH and word.word not in MODALS:
+            return words[like].traits.is_sure or word.word not in words.lexicon.common
         return (
             traits.is_listed
             or words.is_unknown(index)

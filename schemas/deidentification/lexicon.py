@@ -43,7 +43,7 @@ _PREFIX: Final = compiled(
 )
 _MIN_ENDED: Final = 6
 _CONTRACTED: Final = frozenset(("t", "ll", "ve", "re", "m", "d"))
-_INFLECTIONS: Final = ("s", "es", "ed", "ing", "ly", "d", "er", "al", "ic")
+_INFLECTIONS: Final = ("s", "ed", "ing", "ly", "er", "al", "ic", "d")
 
 
 class Traits(NamedTuple):

@@ -40,7 +40,7 @@ def judge_lower(found: Found, index: int) -> None:
         _mark_lower(found, [index + 1])
     elif cue == TITLES:
         is_weak_word = word.word in SPEECH or word.word in MODALS or word.word in RELATIVE_WORDS
-        if (traits.is_listed and not is_weak_word) or not (traits.is_word or traits.is_proper):
+        if (traits.is_listed and not is_weak_word) or not (traits.is_word or traits.is_proper) or word.is_accented:
             _mark_lower(found, [index])
     elif cue in (RELATIVES, LABELS):
         is_given = word.word in words.lexicon.given and word.word not in MODALS and word.word not in SPEECH
@@ -90,9 +90,10 @@ def _is_lower_patient(found: Found, index: int) -> bool:
     words = found.words
     if index + 1 >= len(words) or words[index - 1].word not in ("pt", "patient") or words.gap(index) != " ":
         return False
-    names = ((words[index].word, words.lexicon.given), (words[index + 1].word, words.lexicon.family))
-    is_verb = any(word in SPEECH or word in MODALS or word in words.lexicon.no_names for word, _ in names)
-    return all(word in listed for word, listed in names) and not is_verb
+    given, family = words[index].word, words[index + 1].word
+    is_verb = any(word in SPEECH or word in MODALS or word in words.lexicon.no_names for word in (given, family))
+    is_family = family in words.lexicon.family or found.is_no_word(index + 1)
+    return given in words.lexicon.given and is_family and not is_verb
 
 
 def _may_be_lower_name(found: Found, index: int) -> bool:

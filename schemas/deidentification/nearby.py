@@ -82,6 +82,15 @@ def _neighbors(found: Found, index: int) -> Iterator[int]:
     if index + 1 < len(words) and words.gap(index) == " " and found.may_be_name(index + 1, like=index):
         yield index + 1
     before = index - 1
+    if (
+        before > 0
+        and len(words[before].word) == 1
+        and words.gap(before) in (". ", " ")
+        and words[before].is_capitalized
+    ):
+        given = words[before - 1]
+        if words.gap(before - 1) == " " and given.traits.is_listed and found.may_be_name(before - 1, like=index):
+            yield before - 1
     if index and words.gap(before) in (" ", ". ") and words[before].word in PARTICLES:
         if words.gap(before) == " " or words[before].word == "st":
             yield before

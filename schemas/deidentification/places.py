@@ -151,8 +151,14 @@ def place_spans(text: str) -> Iterator[Span]:
         yield from (Span(*match.span("zip"), "place", short_zip(match["zip"])) for match in _ZIP.finditer(text))
     yield from (Span(*match.span(), "place") for match in _POSTCODE.finditer(text))
     for match in matches_at(_HOME, text, _HOME_WORDS):
-        if not _KEPT.match(match["city"]) and not _is_common(match["city"]):
+        is_common = _is_common(match["city"]) and " " not in match["city"]
+        if not _KEPT.match(match["city"]) and not is_common and not _has_excluded(match["city"]):
             yield Span(*match.span("city"), "place")
+
+
+def _has_excluded(city: str) -> bool:
+    """Return whether *city* has a word of hospitals and notes, as in `in Physical Therapy`."""
+    return not lexicon().no_names.isdisjoint(city.casefold().split())
 
 
 def _facilities(text: str) -> Iterator[Span]:

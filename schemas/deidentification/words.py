@@ -164,11 +164,15 @@ class Words:
 
 @lru_cache(maxsize=50_000)
 def _shape(word: str) -> tuple[str, str, bool, bool, bool]:
-    """Return *word* without a possessive ending, folded, and whether it is capitalized, in capitals, and accented."""
+    """Return *word* without a possessive ending, folded, and whether it is capitalized, in capitals, and accented.
+
+    Irish names may be capitalized inside: `Ó hAonghusa`.
+    """
     if word[-2:] in ("'s", "’s", "'S", "’S"):
         word = word[:-2]
     is_accented = not word.isascii() and "’" not in word
-    return word, folded(word), word[0].isupper(), len(word) > 1 and word.isupper(), is_accented
+    is_capitalized = word[0].isupper() or (word[0] in "hnt" and word[1:2].isupper() and word[2:].islower())
+    return word, folded(word), is_capitalized, len(word) > 1 and word.isupper(), is_accented
 
 
 def _is_pronounceable(word: str) -> bool:
