@@ -77,7 +77,10 @@ class Traits(NamedTuple):
 
 @dataclass(frozen=True)
 class Lexicon:
-    """The lists; `sure_given` and `sure_family` are hardly ever anything else than a name."""
+    """The lists; `sure_given` and `sure_family` are hardly ever anything else than a name.
+
+    `acronyms` are no names in capitals only, as in `TIA` and `Tia`.
+    """
 
     given: frozenset[str]
     family: frozenset[str]
@@ -86,6 +89,7 @@ class Lexicon:
     eponyms: frozenset[str]
     said_alone: frozenset[str]
     no_names: frozenset[str]
+    acronyms: frozenset[str]
     common: frozenset[str]
     rare: frozenset[str]
     proper: frozenset[str]
@@ -142,6 +146,7 @@ def lexicon() -> Lexicon:
     given, family = (_read(name) for name in FILES[:2])
     sure_given, sure_family = (frozenset(name for name in names if not name.endswith("*")) for names in (given, family))
     eponyms = _read("eponyms.txt")
+    excluded = _read("no_names.txt")
     said_alone = frozenset(word for word in eponyms if not word.endswith("*"))
     proper = frozenset(_read("proper_words.txt"))
     return Lexicon(
@@ -151,7 +156,8 @@ def lexicon() -> Lexicon:
         sure_family=sure_family - said_alone - proper,
         eponyms=frozenset(word.rstrip("*") for word in eponyms),
         said_alone=said_alone,
-        no_names=frozenset(_read("no_names.txt")),
+        no_names=frozenset(word for word in excluded if word.islower()),
+        acronyms=frozenset(word.lower() for word in excluded if word.isupper()),
         common=frozenset(_read("common_words.txt")) | {"not", "of"},
         rare=frozenset(_read("rare_words.txt")),
         proper=proper,
