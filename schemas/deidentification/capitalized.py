@@ -190,10 +190,9 @@ def _is_explained(found: Found, gap: str, index: int) -> bool:
     if gap == " (":
         is_abbreviation = found.words[index].is_upper and len(following) < 5 and found.words.gap(index)[:1] == ")"
         return following in RELATIVE_WORDS or is_abbreviation
-    is_relative = index + 1 < len(found.words) and found.words[index + 1].word in RELATIVE_WORDS
-    return gap == ", " and (
-        following in ("who", "whose", "whom") or following in ROLES or (following in _OWNERS and is_relative)
-    )
+    next_words = {word.word for word in found.words.words[index + 1 : index + 3]}
+    is_described = following in _OWNERS and not next_words.isdisjoint(RELATIVE_WORDS | ROLES)
+    return gap == ", " and (following in ("who", "whose", "whom") or following in ROLES or is_described)
 
 
 def _follows_initial(found: Found, index: int) -> bool:

@@ -15,7 +15,7 @@ _VALUE: Final = (
     r"(?:-[A-Z]{{1,3}}\b)?)"
 )
 _LINK: Final = (
-    r"(?:\s*(?:number|num|no\.|no\b|nr\.?|#|id\b|code\b)){0,2}(?:\s*\((?:MRN|ID|VIN|S/N)\))?"
+    r"(?:\s*(?:number|num|no\.|no\b|nr\b\.?|#|id\b|code\b)){0,2}(?:\s*\((?:MRN|ID|VIN|S/N)\))?"
     r"(?:\s*(?:is|was|of|ending in|=)\b)?\s*[:#=(]?\s*"
 )
 _CUES: Final = (
@@ -108,7 +108,7 @@ _CODED: Final = compiled(
     r"(?:\s*(?:id|codes?|number|no\.?|\#|ct))?[\s:(#]*)\Z"
 )
 _UNIT: Final = compiled(r"\s*(?i:copies|iu\b|units?\b|cells|/(?=\w)|cfu|per\b|virions|ml\b|mg\b|platelets|colonies|%)")
-_PUBLIC: Final = compiled(r"(?:NCT|PMC|PMID|CD|HLA|RS|SCT|MONDO|HP|GO|OMIM)-?\d", re.IGNORECASE)
+_PUBLIC: Final = compiled(r"(?:NCT|PMC|PMID|CD(?=\d{1,3}\Z)|HLA|RS|SCT|MONDO|HP|GO|OMIM)-?\d", re.IGNORECASE)
 
 
 def own_form_spans(text: str) -> Iterator[Span]:
