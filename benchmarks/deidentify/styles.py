@@ -1,4 +1,4 @@
-"""Notes of eight styles, whole and with planted identifiers, and what de-identification did to each word of them."""
+"""Whole notes of many styles with planted identifiers, and what de-identification did to each word of them."""
 
 from __future__ import annotations
 
@@ -55,9 +55,13 @@ class Score(NamedTuple):
         return totals
 
 
-def notes(name: str, *, count: int, seed: int) -> Iterator[Note]:
-    """Yield *count* notes of the set *name*, a folder with templates, names and places."""
-    names, places = pool(name), _places(name)
+SETS: Final = ("development", "held_out", "held_out_2", "held_out_3")
+"""Folders with templates, names and places. Each was written before the detectors were measured on it."""
+
+
+def notes(name: str, *, count: int, seed: int, people: str | None = None) -> Iterator[Note]:
+    """Yield *count* notes of the set *name*; *people* is another folder to take the names from."""
+    names, places = pool(people or name), _places(name)
     templates = [
         (path.stem, template.strip("\n"))
         for path in sorted((_FOLDER / name).glob("*.txt"))
@@ -101,14 +105,14 @@ class _Filling:
         return (forms[form], "name") if form in forms else (self._people[slot].words()[form], None)
 
 
-def score(name: str, *, count: int, seed: int) -> Score:
+def score(name: str, *, count: int, seed: int, people: str | None = None) -> Score:
     """De-identify the notes of *name*. An identifier is left if a word of it with two characters or more is left."""
     planted: Counter[tuple[str, str]] = Counter()
     left: Counter[tuple[str, str]] = Counter()
     masked: Counter[str] = Counter()
     examples: list[tuple[Planted, str]] = []
     words = 0
-    for note in notes(name, count=count, seed=seed):
+    for note in notes(name, count=count, seed=seed, people=people):
         is_covered, is_planted = bytearray(len(note.text)), bytearray(len(note.text))
         for span in identifier_spans(note.text):
             is_covered[span.start : span.end] = b"\1" * (span.end - span.start)

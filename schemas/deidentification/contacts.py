@@ -79,6 +79,12 @@ def contact_spans(text: str) -> Iterator[Span]:
     >>> sorted({(span.kind, text[span.start : span.end]) for span in contact_spans(text)})
     [('fax', '(555) 234-5678'), ('phone', '555-8211')]
     """
+    if "@" in text:
+        yield from (Span(*match.span(), "email") for match in EMAIL.pattern.finditer(text))
+        yield from (Span(*match.span(), "email") for match in _BROKEN_EMAIL.finditer(text))
+    words = word_starts(text)
+    if "at" in words and ("dot" in words or "[at]" in text or "(at)" in text or "{at}" in text):
+        yield from (Span(*match.span(), "email") for match in _SPELLED_EMAIL.finditer(text))
     if _URL_LIKE.search(text):
         for match in _URL.finditer(text):
             end = match.start() + len(match[0].rstrip(".,;:)]}'"))
@@ -86,12 +92,6 @@ def contact_spans(text: str) -> Iterator[Span]:
             if rest is not None and (rest["rest"].startswith("/") or text[end - 1] in "/=?&-_"):
                 end = rest.end() - (rest["rest"][-1] == ".")
             yield Span(match.start(), end, "url")
-    if "@" in text:
-        yield from (Span(*match.span(), "email") for match in EMAIL.pattern.finditer(text))
-        yield from (Span(*match.span(), "email") for match in _BROKEN_EMAIL.finditer(text))
-    words = word_starts(text)
-    if "at" in words and ("dot" in words or "[at]" in text or "(at)" in text or "{at}" in text):
-        yield from (Span(*match.span(), "email") for match in _SPELLED_EMAIL.finditer(text))
     for match in (*_IP.finditer(text), *(_IP_6.finditer(text) if _IP_6_LIKE.search(text) else ())):
         if _is_address(match):
             yield Span(*match.span(), "ip")

@@ -12,7 +12,7 @@ from corpusmill.schemas.deidentification.patterns import compiled
 from corpusmill.schemas.deidentification.words import Word
 
 _AND: Final = frozenset(("and", "or", "und", "y"))
-_CHAIN: Final = frozenset((", ", " & ", "/", " / ", " + ", "; ", ","))
+_CHAIN: Final = frozenset((", ", " & ", "/", " / ", " + ", ","))
 _AGE_BETWEEN: Final = compiled(r"[ ]?\(\d{1,2}\)[,;]?[ ]\Z")
 """Between the names of children: `Rosa (9), Abe (4)`."""
 _PLACES_OF_CARE: Final = frozenset(

@@ -164,7 +164,7 @@ def _has_excluded(city: str) -> bool:
 def _facilities(text: str) -> Iterator[Span]:
     for match in _FACILITY.finditer(text) if not word_starts(text).keys().isdisjoint(_FACILITY_WORDS) else ():
         words = list(re.finditer(r"[\w'’-]+", match["first"]))
-        while words and words[0][0].casefold() in _GENERIC and not match["first"].startswith("Our Lady"):
+        while words and words[0][0].casefold() in _GENERIC and [word[0] for word in words[:2]] != ["Our", "Lady"]:
             words = words[1:]
         if words and not all(word[0].casefold() in _GENERIC for word in words):
             yield Span(match.start() + words[0].start(), match.end(), "place")

@@ -80,7 +80,10 @@ class Words:
 
     def _word(self, start: int, word: str) -> Word:
         word, plain, is_capitalized, is_upper, is_accented = _shape(word)
-        return Word(start, start + len(word), plain, is_capitalized, is_upper, is_accented, self.lexicon.traits(plain))
+        traits = self.lexicon.traits(plain)
+        if is_upper and plain in self.lexicon.acronyms:
+            traits = traits._replace(is_excluded=True)
+        return Word(start, start + len(word), plain, is_capitalized, is_upper, is_accented, traits)
 
     def gap(self, index: int) -> str:
         """Return what stands between the word at *index* and the next one; the rest of the text after the last one."""

@@ -180,3 +180,21 @@ def test_a_hundred_megabytes_on_a_line_are_set_aside(tmp_path: Path) -> None:
 def test_a_wrong_format_is_one_row(tmp_path: Path) -> None:
     """XML under the name of JSON."""
     assert [row["rule"] for row in read(tmp_path, b"<Bundle xmlns='http://hl7.org/fhir'/>")] == ["error.not_json"]
+
+
+def test_names_and_numbers_in_the_type_and_in_any_identifier_are_removed(tmp_path: Path) -> None:
+    """The type of a record is metadata, and its words may be anything."""
+    document = {
+        "resourceType": "DocumentReference",
+        "id": "d",
+        "subject": SUBJECT,
+        "type": {"text": "Letter about Zorba Qwertz"},
+        "description": "Sample ACC-99231 of Zorba",
+        "accessionIdentifier": {"value": "ACC-99231"},
+    }
+
+    [row] = read(tmp_path, bundle(document, PATIENT))
+
+    assert row["metadata"]["type"] == "Letter about <NAME>"
+    assert row["text"].startswith("Letter about <NAME>")
+    assert not {"Zorba", "Qwertz", "99231"} & set(row["text"].replace("-", " ").split())
