@@ -190,7 +190,7 @@ def _is_explained(found: Found, gap: str, index: int) -> bool:
     if gap == " (":
         is_abbreviation = found.words[index].is_upper and len(following) < 5 and found.words.gap(index)[:1] == ")"
         return following in RELATIVE_WORDS or is_abbreviation
-    next_words = {word.word for word in found.words.words[index + 1 : index + 3]}
+    next_words = {word.word for word in found.words[index + 1 : index + 3]}
     is_described = following in _OWNERS and not next_words.isdisjoint(RELATIVE_WORDS | ROLES)
     return gap == ", " and (following in ("who", "whose", "whom") or following in ROLES or is_described)
 

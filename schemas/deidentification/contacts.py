@@ -92,9 +92,10 @@ def contact_spans(text: str) -> Iterator[Span]:
             if rest is not None and (rest["rest"].startswith("/") or text[end - 1] in "/=?&-_"):
                 end = rest.end() - (rest["rest"][-1] == ".")
             yield Span(match.start(), end, "url")
-    for match in (*_IP.finditer(text), *(_IP_6.finditer(text) if _IP_6_LIKE.search(text) else ())):
-        if _is_address(match):
-            yield Span(*match.span(), "ip")
+    addresses = [*_IP.finditer(text)]
+    if _IP_6_LIKE.search(text):
+        addresses += _IP_6.finditer(text)
+    yield from (Span(*match.span(), "ip") for match in addresses if _is_address(match))
     yield from _phones(text)
 
 

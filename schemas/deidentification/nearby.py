@@ -8,7 +8,7 @@ from typing import Final
 from corpusmill.schemas.deidentification.cues import CREDENTIALS, SPEECH, speaks_after
 from corpusmill.schemas.deidentification.found import LONGEST_RUN, MODALS, PARTICLES, Found
 from corpusmill.schemas.deidentification.lexicon import lexicon
-from corpusmill.schemas.deidentification.patterns import compiled
+from corpusmill.schemas.deidentification.patterns import compiled, word_starts
 from corpusmill.schemas.deidentification.words import Word
 
 _AND: Final = frozenset(("and", "or", "und", "y"))
@@ -23,8 +23,17 @@ _BETWEEN: Final = frozenset("of from and or with at in to for on by who as".spli
 _QUOTED: Final = compiled(r"[\"“](?P<name>[A-Z][a-z]{1,12})[\"”]")
 
 
+_CREDENTIAL_WORDS: Final = frozenset(
+    "m md d do r rn n np l lpn pa ph phd crna dds dmd dpm pharmd pharm msw lcsw licsw aprn arnp fnp dnp cnm mbbs"
+    " mph facs facc facp esq bsn msn cna cma rrt otr dpt ccc rdn lvn cwon cwocn psyd lmft lpc lmhc pgy ms pt ot rt"
+    " rd ma cm sw jr sr ii iii iv".split()
+)
+
+
 def credited(found: Found) -> None:
     """Mark the names that stand before credentials."""
+    if word_starts(found.text).keys().isdisjoint(_CREDENTIAL_WORDS):
+        return
     ends = {word.end: index for index, word in enumerate(found.words)}
     for match in CREDENTIALS.finditer(found.text):
         index = ends.get(match.start())

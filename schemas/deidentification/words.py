@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -59,31 +58,15 @@ class Word(NamedTuple):
     traits: Traits
 
 
-class Words:
+class Words(list[Word]):
     """The words of one text."""
 
     def __init__(self, text: str) -> None:
+        super().__init__(_as_word(match.start(), match[0]) for match in _WORD.finditer(text))
         self.text = text
         self.lexicon: Lexicon = lexicon()
-        self.words = [self._word(match.start(), match[0]) for match in _WORD.finditer(text)]
-        ends = [*(word.start for word in self.words[1:]), len(text)][: len(self.words)]
-        self.gaps = [text[word.end : end] for word, end in zip(self.words, ends, strict=True)]
-
-    def __len__(self) -> int:
-        return len(self.words)
-
-    def __getitem__(self, index: int) -> Word:
-        return self.words[index]
-
-    def __iter__(self) -> Iterator[Word]:
-        return iter(self.words)
-
-    def _word(self, start: int, word: str) -> Word:
-        word, plain, is_capitalized, is_upper, is_accented = _shape(word)
-        traits = self.lexicon.traits(plain)
-        if is_upper and plain in self.lexicon.acronyms:
-            traits = traits._replace(is_excluded=True)
-        return Word(start, start + len(word), plain, is_capitalized, is_upper, is_accented, traits)
+        ends = [*(word.start for word in self[1:]), len(text)][: len(self)]
+        self.gaps = [text[word.end : end] for word, end in zip(self, ends, strict=True)]
 
     def gap(self, index: int) -> str:
         """Return what stands between the word at *index* and the next one; the rest of the text after the last one."""
@@ -93,14 +76,14 @@ class Words:
         """Return whether a capital letter says nothing at *index*: after the end of a sentence, or among capitals."""
         if index == 0:
             return True
-        gap, before = self.gap(index - 1), self.words[index - 1]
+        gap, before = self.gap(index - 1), self[index - 1]
         return gap not in (" ", ", ", "'s ", "’s ") or (before.is_capitalized and not before.traits.is_excluded)
 
     def is_inside_sentence(self, index: int) -> bool:
         """Return whether a word in lower case precedes the word at *index*, in the same sentence."""
         if index == 0:
             return False
-        before, gap = self.words[index - 1], self.gap(index - 1)
+        before, gap = self[index - 1], self.gap(index - 1)
         return not before.is_capitalized and gap in (
             " ",
             ", ",
@@ -118,7 +101,7 @@ class Words:
 
     def is_unknown(self, index: int) -> bool:
         """Return whether no list has the word or, of a word with hyphens, one of its parts, and it is not a brand."""
-        word = self.words[index]
+        word = self[index]
         if "-" in word.word:
             return self._is_unknown_compound(word)
         letters = self.text[word.start : word.end]
@@ -141,14 +124,14 @@ class Words:
 
     def is_dosed(self, index: int) -> bool:
         """Return whether a dose follows the word, or, of a word that is on no list, a number."""
-        word = self.words[index]
+        word = self[index]
         if _DOSE.match(self.text, word.end):
             return True
         return not word.traits.is_sure and _NUMBERED.match(self.text, word.end) is not None
 
     def is_term(self, index: int, *, is_name: bool = False) -> bool:
         """Return whether the word is part of a medical term. *is_name*: the note or the record says it is a name."""
-        word = self.words[index]
+        word = self[index]
         if _STRONG.match(self.text, word.end):
             return word.traits.is_eponym or not is_name
         if not word.traits.is_eponym:
@@ -158,24 +141,32 @@ class Words:
             return True
         if is_possessive and word.traits.is_said_alone and not is_name:
             return True
-        if index + 1 < len(self.words):
-            gap, following = self.gap(index), self.words[index + 1]
+        if index + 1 < len(self):
+            gap, following = self.gap(index), self[index + 1]
             if gap in (" ", "-") and following.traits.is_eponym and following.is_capitalized:
                 return gap == "-" or _STRONG.match(self.text, following.end) is not None
         return False
 
 
+def _as_word(start: int, word: str) -> Word:
+    length, *rest = _shape(word)
+    return Word(start, start + length, *rest)
+
+
 @lru_cache(maxsize=50_000)
-def _shape(word: str) -> tuple[str, str, bool, bool, bool]:
-    """Return *word* without a possessive ending, folded, and whether it is capitalized, in capitals, and accented.
+def _shape(word: str) -> tuple[int, str, bool, bool, bool, Traits]:
+    """Return the length of *word* without a possessive ending, and the fields of a `Word` after its end.
 
     Irish names may be capitalized inside: `Ó hAonghusa`.
     """
     if word[-2:] in ("'s", "’s", "'S", "’S"):
         word = word[:-2]
-    is_accented = not word.isascii() and "’" not in word
+    lists, plain, is_upper = lexicon(), folded(word), len(word) > 1 and word.isupper()
     is_capitalized = word[0].isupper() or (word[0] in "hnt" and word[1:2].isupper() and word[2:].islower())
-    return word, folded(word), is_capitalized, len(word) > 1 and word.isupper(), is_accented
+    traits = lists.traits(plain)
+    if is_upper and plain in lists.acronyms:
+        traits = traits._replace(is_excluded=True)
+    return len(word), plain, is_capitalized, is_upper, not word.isascii() and "’" not in word, traits
 
 
 def _is_pronounceable(word: str) -> bool:
