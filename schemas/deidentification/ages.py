@@ -10,6 +10,9 @@ from corpusmill.schemas.deidentification.patterns import compiled, word_starts
 from corpusmill.schemas.deidentification.spans import Span
 
 _OLD: Final = r"(?:9\d|1[0-2]\d)"
+_BEFORE: Final = 40
+_AFTER: Final = 60
+"""Characters around a number that decide whether it is an age."""
 _OLD_DIGITS: Final = compiled(r"(?=[19])(?<![\d.])(?:9\d|1[0-2]\d)(?!\d)")
 _WORDS: Final = (
     r"(?:ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?|one hundred(?:[- ](?:and )?\w+)?"
@@ -32,15 +35,25 @@ _NO_AGE: Final = compiled(r"[-\s]*(?:pack|of (?!age)|history|ago|follow|smok|sur
 _HAS_OLD: Final = compiled(r"(?:old|age|yo|y/o|y\.o\.?)\Z", re.IGNORECASE)
 
 
+def _matches(text: str) -> Iterator[re.Match[str]]:
+    """Yield the matches around the numbers and words that may be ages over 89; the pattern is slow to search with."""
+    starts = [match.start() for match in _OLD_DIGITS.finditer(text)]
+    words = word_starts(text)
+    starts = sorted((*starts, *words.get("ninety", ()), *words.get("hundred", ())))
+    at = 0
+    for start in starts:
+        for match in _PATTERN.finditer(text, max(at, start - _BEFORE), start + _AFTER):
+            yield match
+            at = match.end()
+
+
 def age_spans(text: str) -> Iterator[Span]:
     """Yield the ages over 89 in *text*.
 
     >>> [span.replacement for span in age_spans("A 94-year-old man, age 94, smoked 90 pack-years, weighs 95 kg.")]
     ['90 or older', '90 or older']
     """
-    if not _OLD_DIGITS.search(text) and word_starts(text).keys().isdisjoint(("ninety", "hundred")):
-        return
-    for match in _PATTERN.finditer(text):
+    for match in _matches(text):
         group = next(name for name in "abcdefg" if match[name] is not None)
         start, end = match.span(group)
         if group == "a" and not _HAS_OLD.search(match[group]) and _NO_AGE.match(text, end):

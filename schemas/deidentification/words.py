@@ -149,8 +149,8 @@ class Words(list[Word]):
 
 
 def _as_word(start: int, word: str) -> Word:
-    length, *rest = _shape(word)
-    return Word(start, start + length, *rest)
+    length, plain, is_capitalized, is_upper, is_accented, traits = _shape(word)
+    return Word(start, start + length, plain, is_capitalized, is_upper, is_accented, traits)
 
 
 @lru_cache(maxsize=50_000)
