@@ -28,7 +28,7 @@ _PATTERN: Final = compiled(
     rf"|(?<![\w./-])(?P<e>{_OLD}(?-i:[MF]))(?![\w/])"
     rf"|\b(?:she|he|they|who|is now|lived to(?:\s+be)?|died at|until|reached)\s+(?:is\s+|was\s+|are\s+)?(?:now\s+)?"
     rf"(?P<f>{_OLD}|{_WORDS})(?=[.,;)\n]|\s+(?:and|but|now|when)\b|\Z)"
-    rf"|\bage[ds]?\s+(?:of\s+)?(?P<g>{_WORDS})\b(?!-|\s?(?:year|yr))",
+    rf"|\bage[ds]?\s+(?:of\s+)?(?P<g>{_WORDS})\b(?!-|\s?(?:year|yr)|\s+and\b)",
     re.IGNORECASE,
 )
 _NO_AGE: Final = compiled(r"[-\s]*(?:pack|of (?!age)|history|ago|follow|smok|surviv|warrant|experience)", re.IGNORECASE)
@@ -43,6 +43,8 @@ def _matches(text: str) -> Iterator[re.Match[str]]:
     at = 0
     for start in starts:
         for match in _PATTERN.finditer(text, max(at, start - _BEFORE), start + _AFTER):
+            if match.start() > start:
+                break  # it may be cut; it has a number of its own
             yield match
             at = match.end()
 
