@@ -220,6 +220,7 @@ TOUCHES_FILES = {
         "schemas/located_yaml",
     },
     "temporary files of a task, on this machine": {"crawlers/loaders/buckets", "crawlers/readers/code/repository"},
+    "temporary files of a command, on this machine": {"pipelines/projects/sniff"},
     "temporary files of an exchange, on this machine": {
         "pipelines/engines/beam",
         "pipelines/engines/driver",

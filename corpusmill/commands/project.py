@@ -96,3 +96,4 @@ def sources(console: Console, name: str | None) -> None:
             for row in rows
         ]
         console.text(table(shown, ["format", "files", "how to get them"]))
+        console.text("\nlicense, extras and tests of one: corpusmill sources --format NAME")

@@ -125,9 +125,10 @@ class Warc(Exporting, Respecting):
         index = self.index or ()
         captures = chosen([index] if isinstance(index, str) else index, self.where, base=base)
         if not captures:
-            problem = "no record of the index fits"
-            hint = "check the condition with a part of it"
-            raise SourceError(problem, field="where", value=self.where, hint=hint)
+            named = index if isinstance(index, str) else ", ".join(index)
+            problem = f"no record matches `{self.where}`" if self.where else "the index has no records"
+            hint = "try a part of the condition"
+            raise SourceError(problem, file=named, field="where", value=self.where, hint=hint)
         yield from archives_of(captures, addresses)
 
     def slices(self, path: str) -> list[tuple[int, int]]:

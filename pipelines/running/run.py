@@ -33,7 +33,7 @@ from corpusmill.pipelines.recipes.reading import LoadedRecipe, resolved_yaml
 from corpusmill.pipelines.reports.describe import describe_version
 from corpusmill.pipelines.running import conservation, leakage
 from corpusmill.pipelines.running.checks import check, empty_splits
-from corpusmill.pipelines.running.formats import wrong_format
+from corpusmill.pipelines.running.formats import has_text_field, wrong_format
 from corpusmill.pipelines.running.sources import acquire
 from corpusmill.pipelines.stages import read
 from corpusmill.pipelines.stages.base import Stage
@@ -209,6 +209,7 @@ class _Run:
             accept=self.options.accept,
             example=lambda rule: ledger_message(files, rule),
             wrong_format=lambda: wrong_format(inputs, self.acquisition.loaders),
+            has_text_field=has_text_field(inputs, self.acquisition.loaders),
         )
         warnings += empty_splits(self.loaded.recipe.split.shares, manifest.files)
         warnings += leakage.large_group(groups, published=manifest.counts.published)

@@ -28,6 +28,19 @@ def test_the_small_version_has_its_findings(figures: dict[str, Any]) -> None:
     assert result["top_rule"]["text"].startswith("Apart from copies, `gopher.word_count` rejected the most: 60 records")
 
 
+def test_records_that_are_not_documents_are_counted_by_kind(figures: dict[str, Any]) -> None:
+    """A user of a dump looks for its redirects, and finds them neither in the shards nor in the ledger."""
+    kinds = {"redirect": 1_200, **{f"kind_{n}": 10 - n for n in range(8)}}
+    assert "not_documents" not in by_code(figures)
+    source = next(source for source in figures["sources"] if source["kind"] == "load")
+    changed = [{**row, "not_documents": kinds} if row is source else row for row in figures["sources"]]
+
+    assert by_code({**figures, "sources": changed})["not_documents"]["text"] == (
+        f"Source `{source['source']}`: 1,252 more records are not documents: 1,200 `redirect`, 10 `kind_0`, "
+        "9 `kind_1`, 8 `kind_2`, 7 `kind_3`, 6 `kind_4` and 12 of other kinds."
+    )
+
+
 def test_warnings_come_first(figures: dict[str, Any]) -> None:
     """Readers see the most important findings first."""
     levels = [finding["level"] for finding in findings(figures)]

@@ -248,6 +248,15 @@ def test_the_nearest_license_counts(tmp_path: Path) -> None:
     assert {path: found[path]["license"] for path in expected} == expected
 
 
+@pytest.mark.parametrize("name", ["license_words.py", "license-check.sh", "COPYRIGHT.h", "license.tsx"])
+def test_code_about_licenses_is_not_a_license_file(tmp_path: Path, name: str) -> None:
+    """A module that quotes a license text once gave its license to all files of its folder."""
+    quoted = '"""Attribution-NonCommercial 4.0 International"""\n'
+    tree = made(tmp_path / "p", {"LICENSE": MIT, f"src/{name}": quoted, "src/b.py": "b = 1\n"})
+
+    assert documents(str(tree), tmp_path / "raw")["src/b.py"]["license"] == "MIT"
+
+
 def test_several_repositories_have_their_names_in_ids(repository: Path, tmp_path: Path) -> None:
     """Two projects have a README; one that is damaged does not stop the other."""
     made(tmp_path / "all" / "one", {"a.py": "a = 1\n"})
