@@ -50,6 +50,9 @@ class Loader(BaseModel, ABC):
     """``module:Class`` that judges pages by the files of their site, which `site_files` reads; None if there are none.
     """
 
+    has_deletions: ClassVar[bool] = False
+    """Whether files can name records of other files that are deleted, which `deletions` reads."""
+
     @classmethod
     def recognizes(cls, head: bytes) -> bool:  # noqa: ARG003, for subclasses
         """Return whether *head*, the first (decompressed) bytes of a file, is clearly the beginning of this format.
@@ -126,6 +129,13 @@ class Loader(BaseModel, ABC):
 
     def site_files(self, path: str, *, start: int = 0, end: int = -1) -> Iterator[pa.RecordBatch]:
         """Yield the files that speak for a whole site (schema `SITE_FILE`) among the records in ``[start, end)``."""
+        yield from ()
+
+    def deletions(self, path: str, *, start: int = 0, end: int = -1) -> Iterator[list[str]]:
+        """Yield lists of the `source_id`s that the file names as deleted in ``[start, end)``.
+
+        A file that cannot be read gives none: `read` reports it.
+        """
         yield from ()
 
     @property

@@ -43,6 +43,11 @@ class LoaderValue(Protocol):
         ...
 
     @property
+    def has_deletions(self) -> bool:
+        """Whether files can name deleted records of other files."""
+        ...
+
+    @property
     def reads_name(self) -> bool:
         """Whether the name of a file affects the records."""
         ...
