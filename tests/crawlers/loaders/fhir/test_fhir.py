@@ -290,3 +290,21 @@ def test_a_mistake_of_ours_affects_one_resource(tmp_path: Path, monkeypatch: pyt
     found = read(tmp_path, bundle(observation("x"), observation("kept", id="o2")))
 
     assert [(row["rule"], row["text"]) for row in found] == [("error.unexpected", None), (None, "kept")]
+
+
+def test_names_and_numbers_in_the_type_and_in_any_identifier_are_removed(tmp_path: Path) -> None:
+    """The type of a record is metadata, and its words may be anything."""
+    document = {
+        "resourceType": "DocumentReference",
+        "id": "d",
+        "subject": SUBJECT,
+        "type": {"text": "Letter about Zorba Qwertz"},
+        "description": "Sample ACC-99231 of Zorba",
+        "accessionIdentifier": {"value": "ACC-99231"},
+    }
+
+    [row] = read(tmp_path, bundle(document, PATIENT))
+
+    assert row["metadata"]["type"] == "Letter about <NAME>"
+    assert row["text"].startswith("Letter about <NAME>")
+    assert not {"Zorba", "Qwertz", "99231"} & set(row["text"].replace("-", " ").split())
