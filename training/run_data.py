@@ -9,12 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tokenizers import Tokenizer
+
 from corpusmill.schemas.errors import SourceError, UsageError
 from corpusmill.schemas.storage import is_url
 from corpusmill.training.config import TrainConfig
 from corpusmill.training.data.mixture import Part, Shares
+from corpusmill.training.data.packed import PackedDataset
 from corpusmill.training.data.parts import mixed_values, mixed_versions
 from corpusmill.training.data.shards import Corpus, Place, open_corpus
+from corpusmill.training.data.token_cache import cache_of
+from corpusmill.training.data.tokenizer import fingerprint
 from corpusmill.training.evaluation.likelihood import Document, documents
 
 
@@ -71,6 +76,30 @@ class RunData:
         (version,) = config.versions
         bounded = (Part(one.corpus, one.weight, one.epochs or version.epochs, one.selection) for one in parts)
         return tuple(bounded), shares
+
+    def dataset_of(self, config: TrainConfig, tokenizer: Tokenizer, *, tokens: Place) -> PackedDataset:
+        """Return the rows of the run in *config*, from the token caches in the workspace *tokens* where it has them.
+
+        Raises:
+            UsageError: *config* names a column or a value that the version does not have.
+            DamagedFileError: A token cache was made from other shards.
+            UnfinishedError: A store refuses access or does not respond.
+        """
+        parts, shares = self.parts(config)
+        name = fingerprint(tokenizer)
+        caches = {corpus.path: cache_of(tokens, corpus, tokenizer=name) for corpus in self.train}
+        return PackedDataset(
+            parts,
+            tokenizer,
+            config.model.sequence_length,
+            batch_size=config.batch.sequences,
+            seed=config.seed,
+            epochs=None,
+            targets=True,
+            shares=shares,
+            caches=[caches[part.corpus.path] for part in parts],
+            packing=config.data.packing,
+        )
 
     def lineage(self, folder: Path) -> dict[str, Any]:
         """Return the origin of the data. Paths are relative to *folder*, so that a workspace can be moved.

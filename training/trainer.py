@@ -29,10 +29,7 @@ from corpusmill.training.checkpoint import (
 )
 from corpusmill.training.config import TrainConfig, config_yaml, load_config
 from corpusmill.training.data.loader import BatchLoader
-from corpusmill.training.data.packed import PackedDataset
 from corpusmill.training.data.shards import Place
-from corpusmill.training.data.token_cache import cache_of
-from corpusmill.training.data.tokenizer import fingerprint
 from corpusmill.training.evaluation.generation import generate
 from corpusmill.training.evaluation.likelihood import score_documents
 from corpusmill.training.metrics import METRICS_FILE, MetricsFile, read_metrics
@@ -382,7 +379,7 @@ def _prepare(
     run = _Run(
         *(config, folder, data, runtime, tokenizer, model),
         optimizer=_adamw(config, model),
-        loader=_loader(config, data, tokenizer, num_workers=num_workers, tokens=tokens),
+        loader=BatchLoader(data.dataset_of(config, tokenizer, tokens=tokens), num_workers=num_workers),
         warnings=warnings,
     )
     if checkpoint is not None and state is not None:
@@ -417,22 +414,3 @@ def _adamw(config: TrainConfig, model: GPT) -> torch.optim.AdamW:
         eps=chosen.epsilon,
         fused=True,
     )
-
-
-def _loader(
-    config: TrainConfig, data: RunData, tokenizer: Tokenizer, *, num_workers: int, tokens: Place
-) -> BatchLoader:
-    parts, shares = data.parts(config)
-    caches = {corpus: cache_of(tokens, corpus, tokenizer=fingerprint(tokenizer)) for corpus in data.train}
-    dataset = PackedDataset(
-        parts,
-        tokenizer,
-        config.model.sequence_length,
-        batch_size=config.batch.sequences,
-        seed=config.seed,
-        epochs=None,
-        targets=True,
-        shares=shares,
-        caches=[caches[part.corpus] for part in parts],
-    )
-    return BatchLoader(dataset, num_workers=num_workers)

@@ -1,7 +1,7 @@
 """The configuration of a training run: strict models, read from YAML with the line of every problem."""
 
 from corpusmill.training.config.batch import BatchConfig
-from corpusmill.training.config.data import CurriculumConfig, MixtureConfig, PhaseConfig, VersionConfig
+from corpusmill.training.config.data import CurriculumConfig, DataConfig, MixtureConfig, PhaseConfig, VersionConfig
 from corpusmill.training.config.model import ModelConfig
 from corpusmill.training.config.optimizer import OptimizerConfig
 from corpusmill.training.config.reading import config_yaml, load_config, parse_config
@@ -13,6 +13,7 @@ __all__ = [
     "HARMLESS",
     "BatchConfig",
     "CurriculumConfig",
+    "DataConfig",
     "MixtureConfig",
     "ModelConfig",
     "OptimizerConfig",

@@ -115,3 +115,16 @@ class CurriculumConfig(Fields):
                     "weights are at least 0, and one is above 0", hint="for example `weights: [1, 1, 2, 4]`"
                 )
         return self
+
+
+class DataConfig(Fields):
+    """How documents become rows."""
+
+    packing: Literal["concatenate", "best_fit"] = Field(
+        default="concatenate",
+        description=(
+            "`concatenate`: documents follow one another through rows; `best_fit`: a document is cut only if it is "
+            "longer than a row, and rows are filled up with padding (Ding et al. 2024, arXiv:2404.10830)."
+        ),
+        examples=["best_fit"],
+    )

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from corpusmill.schemas.field_types import Name
 from corpusmill.schemas.problems import HintedValueError
 from corpusmill.training.config.batch import BatchConfig
-from corpusmill.training.config.data import CurriculumConfig, MixtureConfig, VersionConfig
+from corpusmill.training.config.data import CurriculumConfig, DataConfig, MixtureConfig, VersionConfig
 from corpusmill.training.config.fields import Fields
 from corpusmill.training.config.model import ModelConfig
 from corpusmill.training.config.optimizer import OptimizerConfig
@@ -39,6 +39,7 @@ class TrainConfig(Fields):
         description="Order of training by a stored number; null: shuffled.",
         examples=[{"by": "word_count", "order": "ascending"}],
     )
+    data: DataConfig = DataConfig()
     tokenizer: TokenizerConfig = Field(default=TokenizerConfig(), examples=[{"vocabulary_size": 8192}])
     model: ModelConfig = ModelConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
