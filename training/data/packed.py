@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from tokenizers import Tokenizer
 from torch.utils.data import IterableDataset, get_worker_info
@@ -22,7 +23,7 @@ from corpusmill.training.data.order import WINDOWS_PER_LANE, Cursor, Position
 from corpusmill.training.data.packing import Tokens
 from corpusmill.training.data.part_reader import Packing, PartReader
 from corpusmill.training.data.provenance import Seen, documents_of
-from corpusmill.training.data.seeking import rows_of_parts
+from corpusmill.training.data.seeking import parts_of_lane
 from corpusmill.training.data.shards import Corpus, Place, open_corpus
 from corpusmill.training.data.sources import TextSource, TokenSource
 from corpusmill.training.data.token_cache import CacheSource, TokenCache
@@ -239,9 +240,35 @@ class PackedDataset(IterableDataset[torch.Tensor]):
         for lane in self.rank_lanes:
             counts = [reader.counts(lane) for reader in self._readers]
             limits = [one.rows() for one in counts]
-            taken = rows_of_parts(self.shares, lane=lane, lanes=self.lanes, rows=rows, limits=limits)
+            chosen = parts_of_lane(self.shares, lane=lane, lanes=self.lanes, rows=rows, limits=limits)
+            taken = np.bincount(chosen, minlength=len(self.parts)).tolist()
             cursors = tuple(one.cursor(number) for one, number in zip(counts, taken, strict=True))
-            self._positions[lane] = Position(sum(taken), cursors)
+            self._positions[lane] = Position(len(chosen), cursors)
+
+    def rows_with(self, file: str, row: int, *, rows: int) -> list[tuple[int, int]]:
+        """Return lane and number of those of the first *rows* rows of each lane that have tokens of a document.
+
+        Args:
+            file: Path or URL of the document's shard.
+            row: The document's row in the shard.
+
+        Raises:
+            UsageError: A part is read from text, without a token cache.
+        """
+        found: set[tuple[int, int]] = set()
+        for lane in self.rank_lanes:
+            counts = [reader.counts(lane) for reader in self._readers]
+            chosen: npt.NDArray[np.int16] | None = None
+            for part, (reader, one) in enumerate(zip(self._readers, counts, strict=True)):
+                place = reader.place_of(file, row)
+                numbers = [] if place is None else list(one.rows_with(*place, until=rows))
+                if numbers and chosen is None:
+                    limits = [other.rows() for other in counts]
+                    chosen = parts_of_lane(self.shares, lane=lane, lanes=self.lanes, rows=rows, limits=limits)
+                if numbers and chosen is not None:
+                    own = np.flatnonzero(chosen == part)
+                    found |= {(lane, int(own[number])) for number in numbers if number < len(own)}
+        return sorted(found, key=lambda pair: (pair[1], pair[0]))
 
     def _identity(self) -> dict[str, Any]:
         parts = [

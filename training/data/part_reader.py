@@ -100,6 +100,14 @@ class PartReader:
             yield Bulk(place, tokens, ends)
             place = place._replace(row=place.row + len(ends))
 
+    def place_of(self, file: str, row: int) -> tuple[int, int] | None:
+        """Return the window of a row of a shard, and its place among the documents there; None if it is not read."""
+        for number, window in enumerate(self.windows):
+            if window.file.address == file and window.first <= row < window.first + window.rows:
+                found = np.flatnonzero(self.source.rows(window) == row)
+                return (number, int(found[0])) if len(found) else None
+        return None
+
     def counts(self, lane: int) -> LaneCounts:
         """Return the counts of tokens of *lane*.
 

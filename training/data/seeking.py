@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from corpusmill.training.data.best_fit import best_fit
 from corpusmill.training.data.mixture import Shares
-from corpusmill.training.data.order import Cursor, lane_windows, permutation
+from corpusmill.training.data.order import ROWS, Cursor, lane_windows, permutation
 from corpusmill.training.data.token_cache import CacheSource
 
 if TYPE_CHECKING:
@@ -55,6 +55,41 @@ class LaneCounts:
             left -= total
         raise AssertionError("epochs are counted without end")
 
+    def rows_with(self, window: int, document: int, *, until: int) -> Iterator[int]:
+        """Yield the rows of the part in this lane, below *until*, that have tokens of a document.
+
+        Args:
+            window: Number of the window of the document.
+            document: Its place among the documents of the window, before they are shuffled.
+        """
+        before = 0
+        for epoch in itertools.count(self.reader.first_epoch):
+            if self.reader.epochs is not None and epoch >= self.reader.first_epoch + self.reader.epochs:
+                return
+            dealt = self._dealt(epoch)
+            sizes = self._sizes(epoch, dealt)
+            for index in np.flatnonzero(dealt == window).tolist():
+                found = self._rows_inside(epoch, window, document, before=before + int(sizes[:index].sum()))
+                yield from (row for row in found if row < until)
+            before += int(sizes.sum())
+            if before >= until * (1 if self._is_best_fit else self.reader.sequence_length):
+                return
+
+    def _rows_inside(self, epoch: int, window: int, document: int, *, before: int) -> list[int]:
+        """Return the rows with a document, where *before* rows (or tokens) of the part come before the window."""
+        lengths = self._shuffled(epoch, window)
+        order = permutation(len(lengths), self.reader.seed, epoch, window)
+        place = int(np.flatnonzero(order == document)[0])
+        stop = int(lengths[: place + 1].sum())
+        start = stop - int(lengths[place])
+        if not self._is_best_fit:
+            length = self.reader.sequence_length
+            return list(range((before + start) // length, (before + stop - 1) // length + 1))
+        rows = best_fit(lengths, self.reader.sequence_length, self.reader.targets)
+        shown = permutation(len(rows), self.reader.seed, epoch, window, ROWS)
+        has = [any(piece.start < stop and start < piece.stop for piece in rows[int(row)]) for row in shown]
+        return [before + int(row) for row in np.flatnonzero(has)]
+
     @property
     def _is_best_fit(self) -> bool:
         return self.reader.packing == "best_fit"
@@ -94,23 +129,25 @@ class LaneCounts:
         return int(np.searchsorted(sums, size, side="left" if self._counts_end else "right"))
 
 
-def rows_of_parts(shares: Shares, *, lane: int, lanes: int, rows: int, limits: Sequence[int]) -> list[int]:
-    """Return how many of the first *rows* rows of *lane* come from each part, of which a part gives *limits* at most.
+def parts_of_lane(shares: Shares, *, lane: int, lanes: int, rows: int, limits: Sequence[int]) -> npt.NDArray[np.int16]:
+    """Return the part of each of the first *rows* rows of *lane*, where a part gives *limits* rows at most.
 
-    When a part has ended, its rows come from the others, as in `PackedDataset`. The sum is below *rows* if all end.
+    When a part has ended, its rows come from the others, as in `PackedDataset`. There are fewer rows if all end.
     """
     taken = np.zeros(len(limits), dtype=np.int64)
     ended: frozenset[int] = frozenset()
     left: Shares | None = shares
+    found: list[npt.NDArray[np.int16]] = [np.zeros(0, dtype=np.int16)]
     row = 0
     while left is not None and row < rows:
         chosen = left.of_lane(lane, lanes=lanes, first=row, stop=rows)
         counts = np.stack([np.cumsum(chosen == part) for part in range(len(limits))], axis=1)
         over = (taken + counts > np.array(limits)).any(axis=1)
         stop = int(over.argmax()) if over.any() else len(chosen)
+        found.append(chosen[:stop])
         taken += counts[stop - 1] if stop else 0
         row += stop
         if stop < len(chosen):
             ended |= {int(chosen[stop])}
             left = shares.without(ended)
-    return [int(count) for count in taken]
+    return np.concatenate(found)

@@ -106,3 +106,40 @@ def test_a_shard_without_ids_has_rows(tmp_path: Path, tokenizer_dir: Path) -> No
     (found,) = PackedDataset(tmp_path / "one.parquet", tokenizer_dir, 2).next_documents()
 
     assert [(one.id, one.row in {0, 1}) for one in found[2]] == [(None, True)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    chosen=st.sets(st.integers(0, 1), min_size=1),
+    lanes=st.integers(1, 4),
+    length=st.integers(1, 50),
+    targets=st.booleans(),
+    packing=st.sampled_from(["concatenate", "best_fit"]),
+    which=st.integers(0, 49),
+)
+def test_the_rows_with_a_document_are_found(
+    made: Made, tokenizer_dir: Path, chosen: set[int], lanes: int, length: int, which: int, **options: Any
+) -> None:
+    """The other direction: when did a run see a document?"""
+    parts, caches = zip(*(made[number] for number in sorted(chosen)), strict=True)
+    dataset = PackedDataset(
+        parts, tokenizer_dir, length, caches=caches, batch_size=lanes, epochs=None, seed=4, **options
+    )
+    shard = parts[0].corpus.shards[0]
+    file, row = shard.path, which % shard.rows
+    expected = []
+    for number in range(25):
+        dataset.seek(number)
+        for lane, _, documents in dataset.next_documents():
+            # A first token that only ends the row as a target is not counted.
+            last = length if packing_counts_target(options) else length + 1
+            starts = itertools.accumulate((one.tokens for one in documents), initial=0)
+            begun = (one for one, start in zip(documents, starts, strict=False) if start < last)
+            if any((one.file, one.row) == (file, row) for one in begun):
+                expected.append((lane, number))
+
+    assert dataset.rows_with(file, row, rows=25) == sorted(expected, key=lambda pair: (pair[1], pair[0]))
+
+
+def packing_counts_target(options: dict[str, Any]) -> bool:
+    return bool(options["targets"]) and options["packing"] == "concatenate"
