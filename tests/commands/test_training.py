@@ -61,6 +61,45 @@ def test_kept_tokens_give_the_same_run(command: Command, config: Path, workspace
     assert command("train", config, "--fresh", "--json").code == 0
 
 
+def test_the_documents_of_a_batch(command: Command, config: Path, workspace: Workspace) -> None:
+    """They lead to `explain ID`; with and without kept tokens."""
+    publish_version(workspace, CAPTURES)
+    command("train", config)
+    from_text = json.loads(command("explain", "--batch", "tiny:7", "--json").out)
+    command("tokenize", "my-docs", "--tokenizer", "tiny")
+    from_cache = json.loads(command("explain", "--batch", "tiny:7", "--json").out)
+    shown = command("explain", "--batch", "tiny:7")
+
+    assert from_cache["rows"] == from_text["rows"]
+    assert [row["lane"] for row in from_text["rows"]] == [0, 1, 2, 3]
+    id = from_text["rows"][0]["documents"][0]["id"]
+    assert shown.out.startswith("step 7 of tiny: 4 rows, ")
+    assert f"row 0  {id}  my-docs, tokens " in shown.out
+    assert id in command("explain", id, "--json").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tiny"], "a batch is a run and a step"),
+        (["tiny:99"], "has no step 99"),
+        (["none:1"], "has no trained model"),
+        (["tiny:1", "abc"], "--batch and a document were named"),
+    ],
+)
+def test_a_batch_that_is_not_there(
+    command: Command, config: Path, workspace: Workspace, arguments: list[str], message: str
+) -> None:
+    """What was named, and what would be right."""
+    publish_version(workspace, CAPTURES)
+    command("train", config)
+
+    answer = command("explain", "--batch", *arguments)
+
+    assert answer.code == 2
+    assert message in answer.err
+
+
 def test_a_damaged_cache_stops_a_run(command: Command, config: Path, workspace: Workspace) -> None:
     """The message names the file, and the hint says how to make it again."""
     publish_version(workspace, CAPTURES)

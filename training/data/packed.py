@@ -142,6 +142,11 @@ class PackedDataset(IterableDataset[torch.Tensor]):
         """The corpus of the first part."""
         return self.parts[0].corpus
 
+    @property
+    def is_cached(self) -> bool:
+        """Whether all parts are read from token caches."""
+        return all(isinstance(reader.source, CacheSource) for reader in self._readers)
+
     def __iter__(self) -> Iterator[torch.Tensor]:
         for row in self.rows():
             self.follow(row)
