@@ -41,7 +41,7 @@ def test_scientific_notation_without_a_point_is_a_number() -> None:
         (
             LEAST + "model:\n  layers: 2\n  widht: 64\n",
             *(6, "model.widht", "unknown field `model.widht`"),
-            "did you mean `width`?; fields: layers, heads, width, sequence_length",
+            "did you mean `width`?; fields: name, layers, heads, width, sequence_length",
         ),
         (
             LEAST + "batch:\n  sequences: many\n",
@@ -64,7 +64,7 @@ def test_scientific_notation_without_a_point_is_a_number() -> None:
         (LEAST + "seed: -1\n", 4, "seed", "expected a whole number from 0 to", "for example `seed: 0`"),
         ("run: one\nversion: handbook\n", 1, "steps", "field `steps` is missing", "for example `steps: 1000`"),
         (LEAST + "model: {width: 10, heads: 4}\n", 4, "model", "even number", "use `width: 8`"),
-        (LEAST + "model: 3\n", 4, "model", "expected fields with values, got `3`", "for example `model: {layers: 4"),
+        (LEAST + "model: 3\n", 4, "model", "expected fields with values, got `3`", "for example `model: {name: llama, layers: 4"),
         (LEAST + "batch: {sequences: 10, accumulation: 4}\n", 4, "batch", "equal parts", "use `sequences: 12`"),
         (
             LEAST + "tokenizer: {path: a.json, vocabulary_size: 300}\n",

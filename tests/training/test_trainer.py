@@ -352,7 +352,7 @@ def test_a_loss_that_is_no_number_stops_the_run(version_dir: Path, tmp_path: Pat
     """The run must stop before the weights are saved, with a hint at the cause."""
     from corpusmill.training.trainer import _Run
 
-    monkeypatch.setattr(_Run, "_loss", lambda self, rows: sum(p.sum() for p in self.model.parameters()) * torch.nan)
+    monkeypatch.setattr(_Run, "_loss", lambda self, *_, **__: sum(p.sum() for p in self.model.parameters()) * torch.nan)
 
     with pytest.raises(WorkError, match="the loss is nan") as caught:
         fit(tiny_config(), version_dir=version_dir, workspace=tmp_path)

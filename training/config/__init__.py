@@ -2,6 +2,7 @@
 
 from corpusmill.training.config.batch import BatchConfig
 from corpusmill.training.config.model import ModelConfig
+from corpusmill.training.config.objective import ObjectiveConfig
 from corpusmill.training.config.optimizer import OptimizerConfig
 from corpusmill.training.config.reading import config_yaml, load_config, parse_config
 from corpusmill.training.config.schedule import ScheduleConfig
@@ -12,6 +13,7 @@ __all__ = [
     "HARMLESS",
     "BatchConfig",
     "ModelConfig",
+    "ObjectiveConfig",
     "OptimizerConfig",
     "ScheduleConfig",
     "TokenizerConfig",

@@ -11,6 +11,7 @@ from corpusmill.schemas.problems import HintedValueError
 from corpusmill.training.config.batch import BatchConfig
 from corpusmill.training.config.fields import Fields
 from corpusmill.training.config.model import ModelConfig
+from corpusmill.training.config.objective import ObjectiveConfig
 from corpusmill.training.config.optimizer import OptimizerConfig
 from corpusmill.training.config.schedule import ScheduleConfig
 from corpusmill.training.config.tokenizer import TokenizerConfig
@@ -34,6 +35,7 @@ class TrainConfig(Fields):
     )
     tokenizer: TokenizerConfig = Field(default=TokenizerConfig(), examples=[{"vocabulary_size": 8192}])
     model: ModelConfig = ModelConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     batch: BatchConfig = BatchConfig()
@@ -70,6 +72,27 @@ class TrainConfig(Fields):
                 hint=f"use `schedule: {{warm_up_steps: {self.steps // 10}}}`, or more `steps`",
                 at=("schedule", "warm_up_steps"),
             )
+        return self
+
+    @model_validator(mode="after")
+    def _objective_of_the_model(self) -> TrainConfig:
+        model, objective = self.model, self.objective
+        if objective.name not in {None, model.objective}:
+            others = "`bert`" if objective.name == "masked" else "another model than `bert`"
+            raise HintedValueError(
+                f"`model.name: {model.name}` cannot be trained with `objective.name: {objective.name}`",
+                hint=f"use `objective: {{name: {model.objective}}}`, or {others}",
+                at=("objective", "name"),
+            )
+        for field in objective.model_fields_set:
+            if not objective.has(field, model.objective):
+                raise HintedValueError(
+                    f"`objective.{field}` is not a field of `{model.objective}`, the objective of `{model.name}`",
+                    hint=f"remove `{field}`, or use `model: {{name: bert}}`",
+                    at=("objective", field),
+                )
+        # The resolved configuration names the objective.
+        object.__setattr__(self, "objective", objective.model_copy(update={"name": model.objective}))
         return self
 
     @property

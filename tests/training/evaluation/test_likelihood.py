@@ -17,7 +17,7 @@ from corpusmill.training.data import load_tokenizer
 from corpusmill.training.data.tokenizer import end_of_text
 from corpusmill.training.evaluation import likelihood
 from corpusmill.training.evaluation.likelihood import Document, score_documents
-from corpusmill.training.models.gpt import GPT
+from corpusmill.training.models.llama import Llama
 from tests.training.corpora import drawn_texts, write_corpus
 
 SIZE = ModelConfig(layers=1, heads=1, width=8, sequence_length=8)
@@ -31,8 +31,8 @@ def tokenizer(tokenizer_dir: Path) -> Any:
     return load_tokenizer(tokenizer_dir)
 
 
-def drawn_model(tokenizer: Any) -> GPT:
-    model = GPT(SIZE, vocabulary_size=tokenizer.get_vocab_size())
+def drawn_model(tokenizer: Any) -> Llama:
+    model = Llama(SIZE, vocabulary_size=tokenizer.get_vocab_size())
     model.reset_parameters(seed=1)
     return model
 
@@ -65,7 +65,7 @@ def test_a_uniform_model_of_bytes_needs_eight_bits(tokenizer_dir: Path) -> None:
     def uniform(tokens_BS: Tensor) -> Tensor:  # noqa: N803
         return torch.zeros(*tokens_BS.shape, 257).index_fill(2, torch.tensor([256]), -torch.inf)
 
-    model = GPT(SIZE, vocabulary_size=257)
+    model = Llama(SIZE, vocabulary_size=257)
 
     assert score_documents(model, tokenizer, TEXTS, forward=uniform).total.bits_per_byte == pytest.approx(8)
 
