@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from corpusmill.schemas.located_yaml import dump_field
 from corpusmill.schemas.problems import HintedValueError
 
 
@@ -30,10 +31,12 @@ class NamedFields(Fields):
     def _own_fields(self) -> NamedFields:
         name = getattr(self, "name", None)
         for field in type(self).model_fields:
-            if field in self.model_fields_set and not self.has(field, name):
+            if getattr(self, field) is not None and field in self.model_fields_set and not self.has(field, name):
                 others = " or ".join(f"`name: {other}`" for other in self.ONLY_OF[field])
                 raise HintedValueError(
-                    f"`{field}` is not a field of `{name}`", hint=f"remove `{field}`, or use {others}", at=(field,)
+                    f"`{dump_field(field, getattr(self, field))}` is not a field of `{name}`",
+                    hint=f"remove `{field}`, or use {others}",
+                    at=(field,),
                 )
         return self
 

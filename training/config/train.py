@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from corpusmill.schemas.field_types import Name
+from corpusmill.schemas.located_yaml import dump_field
 from corpusmill.schemas.problems import HintedValueError
 from corpusmill.training.config.batch import BatchConfig
 from corpusmill.training.config.fields import Fields
@@ -35,7 +36,7 @@ class TrainConfig(Fields):
     )
     tokenizer: TokenizerConfig = Field(default=TokenizerConfig(), examples=[{"vocabulary_size": 8192}])
     model: ModelConfig = ModelConfig()
-    objective: ObjectiveConfig = ObjectiveConfig()
+    objective: ObjectiveConfig = Field(default=ObjectiveConfig(), examples=[{"name": "next_token"}])
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     batch: BatchConfig = BatchConfig()
@@ -78,16 +79,17 @@ class TrainConfig(Fields):
     def _objective_of_the_model(self) -> TrainConfig:
         model, objective = self.model, self.objective
         if objective.name not in {None, model.objective}:
-            others = "`bert`" if objective.name == "masked" else "another model than `bert`"
+            other = "bert" if objective.name == "masked" else "llama"
             raise HintedValueError(
                 f"`model.name: {model.name}` cannot be trained with `objective.name: {objective.name}`",
-                hint=f"use `objective: {{name: {model.objective}}}`, or {others}",
-                at=("objective", "name"),
+                hint=f"use `model: {{name: {other}}}`, or `objective: {{name: {model.objective}}}`",
+                at=("model", "name"),
             )
         for field in objective.model_fields_set:
             if not objective.has(field, model.objective):
                 raise HintedValueError(
-                    f"`objective.{field}` is not a field of `{model.objective}`, the objective of `{model.name}`",
+                    f"`objective.{dump_field(field, getattr(objective, field))}` is not a field of "
+                    f"`{model.objective}`, the objective of `{model.name}`",
                     hint=f"remove `{field}`, or use `model: {{name: bert}}`",
                     at=("objective", field),
                 )

@@ -17,23 +17,25 @@ from corpusmill.schemas.errors import UsageError
 from corpusmill.training.data.encoding import byte_of_letter
 
 _SPACE, _OTHER_SPACE, _LETTER, _DIGIT, _SIGN = range(5)
-_OUTSIDE: Final = -1
+_OUTSIDE: Final = 9
 """Kind of a token that has no bytes, such as the end of text."""
 
 
 @dataclass(frozen=True)
 class Words:
-    """Words of a byte-level vocabulary: runs of letters, of digits or of other characters, with one space before them.
+    """Words of a byte-level vocabulary: runs of letters, digits, signs or white space, with a space before the others.
 
     Bytes of characters outside ASCII count as letters. These are the pieces that the tokenizer cuts texts into before
     it merges bytes, except for contractions and characters outside ASCII that are no letters.
 
     Attributes:
         first_V, last_V: Kind of the first and of the last byte of each token.
+        is_white_V: Whether a token is a single byte of white space.
     """
 
     first_V: npt.NDArray[np.int8]
     last_V: npt.NDArray[np.int8]
+    is_white_V: npt.NDArray[np.bool_]
 
     @staticmethod
     def of(tokenizer: Tokenizer) -> Words:
@@ -45,7 +47,7 @@ class Words:
         to_byte = byte_of_letter()
         added = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
         first_V = np.full(tokenizer.get_vocab_size(), _OUTSIDE, dtype=np.int8)
-        last_V = first_V.copy()
+        last_V, is_white_V = first_V.copy(), np.zeros(len(first_V), dtype=bool)
         for token, number in tokenizer.get_vocab().items():
             if token in added:
                 continue
@@ -55,7 +57,8 @@ class Words:
                     hint="use `whole_words: false`, or a tokenizer from `corpusmill tokenizer`",
                 )
             first_V[number], last_V[number] = _kind(to_byte[token[0]]), _kind(to_byte[token[-1]])
-        return Words(first_V, last_V)
+            is_white_V[number] = len(token) == 1 and last_V[number] <= _OTHER_SPACE
+        return Words(first_V, last_V, is_white_V)
 
     def starts(
         self, tokens_BS: npt.NDArray[Any], inside_BS: npt.NDArray[np.bool_]
@@ -64,8 +67,14 @@ class Words:
         first_BS, last_BS = self.first_V[tokens_BS], self.last_V[tokens_BS]
         starts_BS = inside_BS.copy()
         before, kind = last_BS[:, :-1], first_BS[:, 1:]
-        continues = (before == kind) | ((before == _SPACE) & (kind >= _LETTER))
-        continues &= kind != _SPACE
+        # A token that ends with white space has nothing else. The last byte of a run of it goes with what follows.
+        is_blank = last_BS[:, 1:] <= _OTHER_SPACE
+        is_last = self.is_white_V[tokens_BS[:, 1:]]
+        is_last[:, :-1] &= first_BS[:, 2:] >= _LETTER
+        is_last[:, -1:] = False
+        continues = np.where(
+            is_blank, (before <= _OTHER_SPACE) & ~is_last, (kind >= _LETTER) & ((before == kind) | (before == _SPACE))
+        )
         starts_BS[:, 1:] &= ~(continues & inside_BS[:, :-1])
         return starts_BS
 
