@@ -23,6 +23,15 @@ MODELS: Final = {
 }
 """The class of each `model.name`."""
 
+FAMILIES: Final = {
+    "llama": "transformer decoder",
+    "gpt": "transformer decoder",
+    "rnn": "recurrent",
+    "lstm": "recurrent",
+    "gru": "recurrent",
+    "bert": "transformer encoder",
+}
+
 
 def build_model(config: ModelConfig, *, vocabulary_size: int) -> LanguageModel:
     """Return the model of *config*. Its weights are torch's: call `reset_parameters` or load a checkpoint."""

@@ -63,7 +63,8 @@ class BERT(LanguageModel):
 
     def looked_up(self) -> int:
         """Return the number of weights in matrices from which vectors are only looked up."""
-        return super().looked_up() + self.positions.weight.numel()
+        mask = 0 if self.output is not None else self.config.width
+        return super().looked_up() + self.positions.weight.numel() + mask
 
     def attention_flops(self) -> float:
         """Return the operations that compare a token with all tokens and add their values: 4 W S for each layer."""
@@ -76,7 +77,7 @@ class BERT(LanguageModel):
         network before and after GELU (2 F).
         """
         block = 8 * self.config.width + 2 * self.config.feed_forward_used
-        return self.config.layers * block + 2 * self.config.width
+        return self.config.layers * block + self.config.width
 
 
 class _Block(nn.Module):

@@ -51,11 +51,11 @@ class GPT(LanguageModel):
     def activation_numbers(self) -> float:
         """Return how many numbers a training step keeps for each token until the backward pass, without logits.
 
-        A block keeps its input, two norms, queries, keys, values, their means, the sum after attention (8 W), and the
-        feed-forward network before and after GELU (2 F).
+        A block keeps its input, a norm, queries, keys, values, their means, the sum after attention, a norm (8 W), and
+        the feed-forward network before and after GELU (2 F).
         """
         block = 8 * self.config.width + 2 * self.config.feed_forward_used
-        return self.config.layers * block + 2 * self.config.width
+        return self.config.layers * block + self.config.width
 
 
 class _Block(nn.Module):

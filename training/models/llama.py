@@ -57,10 +57,10 @@ class Llama(LanguageModel):
     def activation_numbers(self) -> float:
         """Return how many numbers a training step keeps for each token until the backward pass, without logits.
 
-        A block keeps its input, two norms, queries, means, the sum after attention (6 W), keys and values of all
-        heads (2 W), and three vectors of the feed-forward network and the product of two (4 F).
+        A block keeps two norms with their input and its quotient, queries, keys, values, and their means in two layouts
+        (11 W); and of the feed-forward network the gate, its SiLU, the other input and their product (4 F).
         """
-        block = 8 * self.config.width + 4 * self.config.feed_forward_used
+        block = 11 * self.config.width + 4 * self.config.feed_forward_used
         return self.config.layers * block + 2 * self.config.width
 
 

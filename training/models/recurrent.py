@@ -18,8 +18,8 @@ from corpusmill.training.models.base import Cache, LanguageModel
 
 _CELLS: Final[dict[str, type[nn.RNNBase]]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 _GATES: Final = {"rnn": 1, "lstm": 4, "gru": 3}
-_KEPT: Final = {"rnn": 1, "lstm": 6, "gru": 5}
-"""Vectors of width W that a layer keeps for each token until the backward pass: gates and states."""
+_KEPT: Final = {"rnn": 2, "lstm": 8, "gru": 8}
+"""Vectors that a layer keeps for each token until the backward pass: its input, gates and states."""
 
 
 class StateCache(Cache):
@@ -100,7 +100,7 @@ class Recurrent(LanguageModel):
     def activation_numbers(self) -> float:
         """Return how many numbers a training step keeps for each token until the backward pass, without logits.
 
-        A layer keeps its gates and states; the embedding and the projection keep their input and output.
+        The input of the first layer has the width of the embedding; a projection keeps its input.
         """
-        layer = _KEPT[self.config.name] * self.config.width
-        return self.config.layers * layer + 2 * self.config.embedding_width_used
+        vectors = _KEPT[self.config.name] * self.config.layers - isinstance(self.projection, nn.Identity)
+        return vectors * self.config.width + self.config.embedding_width_used
