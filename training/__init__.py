@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 from corpusmill.schemas.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from corpusmill.training.models.catalog import catalog
     from corpusmill.training.config import TrainConfig, load_config
     from corpusmill.training.data.tokenizer import train_tokenizer
-    from corpusmill.training.evaluation.generation import generate
     from corpusmill.training.evaluation.evaluate import evaluate
+    from corpusmill.training.evaluation.generation import generate
+    from corpusmill.training.models.catalog import catalog
     from corpusmill.training.trainer import fit
 
 __all__ = ["TrainConfig", "catalog", "evaluate", "fit", "generate", "load_config", "train_tokenizer"]

@@ -69,13 +69,14 @@ def loss_curve(metrics: Sequence[dict[str, Any]]) -> str:
 
 def model_card(summary: dict[str, Any], *, sample: str | None) -> str:
     """Return the model card: Markdown with the facts in *summary*, and a *sample* if the model generates text."""
+    model = summary.get("model", {}).get("name")
     facts = "\n".join(
         f"| {_label(name)} | {_shown(value).replace('|', chr(92) + '|')} |" for name, value in summary.items()
     )
     return f"""# {summary.get("run", "")}
 
-A small language model (`{summary.get("model", {}).get("name")}`), trained from scratch on one version of a data set. `config.yaml` and that
-version reproduce it, with the same losses on the same machine with the same number of threads.
+A small language model (`{model}`), trained from scratch on one version of a data set. `config.yaml` and that version
+reproduce it, with the same losses on the same machine with the same number of threads.
 
 | | |
 |---|---|

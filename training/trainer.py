@@ -1,5 +1,5 @@
 """`fit`: train a model on a version. A run can be stopped at any time and resumes with the same losses."""
-# ruff: noqa: N803, N806 - names of tensors end in their shape
+# ruff: noqa: N803 - names of tensors end in their shape
 
 from __future__ import annotations
 
@@ -108,7 +108,8 @@ def fit(
 
     Returns:
         `status` (``trained``, ``unchanged``, or ``stopped`` by `max_minutes`), `run, path, step, steps, train_loss,
-        validation_loss, bits_per_byte (of a model of next tokens), masked_accuracy (of one of masked tokens), tokens, tokens_per_s, parameters, dataset, version, checkpoint, warnings`.
+        validation_loss, bits_per_byte` (None if the model predicts masked tokens), `masked_accuracy` (None if it
+        predicts next tokens), `tokens, tokens_per_s, parameters, dataset, version, checkpoint, warnings`.
 
     Raises:
         RecipeError: The configuration is invalid.
@@ -404,7 +405,7 @@ def _prepare(
 
 
 def dropout_seed(seed: int, *, step: int, rank: int) -> int:
-    """Return the seed of torch's generators at the beginning of a step, so that a resumed run drops the same numbers."""
+    """Return the seed of torch's generators for a step, so that a resumed run drops the same numbers."""
     return mixed(seed, step, rank) >> 1  # torch takes 63 bits
 
 

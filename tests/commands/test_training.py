@@ -140,6 +140,9 @@ def test_a_model_of_masked_tokens_is_trained_and_measured(
     assert " % of masked tokens predicted on the validation split\n" in trained.out
     assert " % of masked tokens predicted, loss " in measured.out
     assert json.loads(command("evaluate", "tiny", "--json").out)["masked_tokens"] > 0
-    for refused, reason in ((("evaluate", "tiny", "--baseline", "trigram"), "trigram"), (("generate", "tiny"), "continue")):
+    for refused, reason in (
+        (("evaluate", "tiny", "--baseline", "trigram"), "trigram"),
+        (("generate", "tiny"), "continue"),
+    ):
         answer = command(*refused)
         assert (answer.code, reason in answer.err, "hint: " in answer.err) == (2, True, True)

@@ -90,7 +90,13 @@ def test_scientific_notation_without_a_point_is_a_number() -> None:
         (LEAST + "seed: -1\n", 4, "seed", "expected a whole number from 0 to", "for example `seed: 0`"),
         ("run: one\nversion: handbook\n", 1, "steps", "field `steps` is missing", "for example `steps: 1000`"),
         (LEAST + "model: {width: 10, heads: 4}\n", 4, "model", "even number", "use `width: 8`"),
-        (LEAST + "model: 3\n", 4, "model", "expected fields with values, got `3`", "for example `model: {name: llama, layers: 4"),
+        (
+            LEAST + "model: 3\n",
+            4,
+            "model",
+            "expected fields with values, got `3`",
+            "for example `model: {name: llama, layers: 4",
+        ),
         (LEAST + "batch: {sequences: 10, accumulation: 4}\n", 4, "batch", "equal parts", "use `sequences: 12`"),
         (
             LEAST + "tokenizer: {path: a.json, vocabulary_size: 300}\n",
@@ -135,7 +141,12 @@ def test_scientific_notation_without_a_point_is_a_number() -> None:
         ),
         (
             LEAST + "model: {name: lsmt}\n",
-            *(4, "model.name", "`lsmt` is not allowed", "did you mean `lstm`?; allowed: llama, gpt, rnn, lstm, gru, bert"),
+            *(
+                4,
+                "model.name",
+                "`lsmt` is not allowed",
+                "did you mean `lstm`?; allowed: llama, gpt, rnn, lstm, gru, bert",
+            ),
         ),
         (
             LEAST + "objective: {name: masked}\n",

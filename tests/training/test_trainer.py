@@ -25,7 +25,16 @@ from corpusmill.training.trainer import Progress
 from tests.training.corpora import tiny_config, write_corpus, write_shard, write_version
 
 REPOSITORY = Path(__file__).parents[2]
-REPEATABLE = ("step", "loss", "learning_rate", "gradient_norm", "validation_loss", "bits_per_byte", "masked_accuracy", "tokens")
+REPEATABLE = (
+    "step",
+    "loss",
+    "learning_rate",
+    "gradient_norm",
+    "validation_loss",
+    "bits_per_byte",
+    "masked_accuracy",
+    "tokens",
+)
 
 
 def lines(run: Path) -> list[dict[str, Any]]:
@@ -408,6 +417,8 @@ def test_any_model_learns_and_goes_on_to_the_same_losses(name: str, version_dir:
         assert result["bits_per_byte"] is None
         assert 0 < result["masked_accuracy"] < 1
         assert score["masked_accuracy"] == result["masked_accuracy"]
+        assert "predicted on the whole split" in (run / "README.md").read_text()
+        assert "A sample" not in (run / "README.md").read_text()
         with pytest.raises(UsageError, match="cannot continue a text"):
             generate(run)
     else:

@@ -16,7 +16,7 @@ RECURRENT: Final = ("rnn", "lstm", "gru")
 
 
 class ModelConfig(NamedFields):
-    """The architecture and its size. `docs/concepts/architectures.md` compares them.
+    """The architecture and its size. [Architectures](../concepts/architectures.md) compares them.
 
     `llama` (Touvron et al. 2023, arXiv:2302.13971), `gpt` (GPT-2, Radford et al. 2019), `rnn` (Elman 1990,
     doi:10.1207/s15516709cog1402_1), `lstm` (Hochreiter & Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735) and `gru`
@@ -65,9 +65,9 @@ class ModelConfig(NamedFields):
         examples=[512],
     )
     qk_norm: bool = Field(
-        default=False,
-        description="Normalize queries and keys (Henry et al. 2020, arXiv:2010.04245), which allows higher learning "
-        "rates. Of `llama`.",
+        default=True,
+        description="Normalize queries and keys (Henry et al. 2020, arXiv:2010.04245): small models learn faster. "
+        "false: the published Llama. Of `llama`.",
     )
     rope_base: float = Field(
         default=10_000.0, gt=1, le=1e9, description="Base of the wavelengths of rotary positions. Of `llama`."

@@ -172,6 +172,7 @@ def _nats(windows: list[Tokens], forward: Callable[[Tensor], Tensor], device: to
 
 
 def bulks(texts: Iterable[Document]) -> Iterator[list[Document]]:
+    """Yield *texts* in lists of about a million characters."""
     bulk: list[Document] = []
     size = 0
     for document in texts:

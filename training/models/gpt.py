@@ -2,7 +2,7 @@
 
 Shapes: B sequences, S tokens, W width.
 """
-# ruff: noqa: N803 - names of tensors end in their shape
+# ruff: noqa: N803, N806 - names of tensors end in their shape
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _EPSILON = 1e-5
 
 
 class Llama(LanguageModel):
-    """Predict each next token, as Llama does. Equal weights give its logits.
+    """Predict each next token, as Llama does. Without `qk_norm`, equal weights give its logits.
 
     Rotary positions (Su et al. 2021, arXiv:2104.09864), RMS norms (Zhang & Sennrich 2019, arXiv:1910.07467), SwiGLU
     (Shazeer 2020, arXiv:2002.05202), groups of heads that share keys and values (Ainslie et al. 2023,

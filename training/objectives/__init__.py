@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from corpusmill.training.objectives.base import Objective
 
 
-def build_objective(
-    model: ModelConfig, objective: ObjectiveConfig, tokenizer: Tokenizer, *, seed: int
-) -> Objective:
+def build_objective(model: ModelConfig, objective: ObjectiveConfig, tokenizer: Tokenizer, *, seed: int) -> Objective:
     """Return the objective of *model*, with the choices in *objective*.
 
     Raises:

@@ -2,7 +2,7 @@
 
 Shapes: B rows, S tokens, N predictions, V vocabulary.
 """
-# ruff: noqa: N803, N806 - names of tensors end in their shape
+# ruff: noqa: N803, N806, N815 - names of tensors end in their shape
 
 from __future__ import annotations
 

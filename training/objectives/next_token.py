@@ -1,5 +1,5 @@
 """Predict each token from those before it."""
-# ruff: noqa: N803 - names of tensors end in their shape
+# ruff: noqa: N803, N806 - names of tensors end in their shape
 
 from __future__ import annotations
 

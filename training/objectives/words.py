@@ -2,7 +2,7 @@
 
 Shapes: B rows, S tokens, V vocabulary.
 """
-# ruff: noqa: N803, N806 - names of arrays end in their shape
+# ruff: noqa: N803, N806, N815 - names of arrays end in their shape
 
 from __future__ import annotations
 
@@ -60,9 +60,7 @@ class Words:
             is_white_V[number] = len(token) == 1 and last_V[number] <= _OTHER_SPACE
         return Words(first_V, last_V, is_white_V)
 
-    def starts(
-        self, tokens_BS: npt.NDArray[Any], inside_BS: npt.NDArray[np.bool_]
-    ) -> npt.NDArray[np.bool_]:
+    def starts(self, tokens_BS: npt.NDArray[Any], inside_BS: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Return which tokens begin a word, of those *inside_BS* texts. The first token of a row begins one."""
         first_BS, last_BS = self.first_V[tokens_BS], self.last_V[tokens_BS]
         starts_BS = inside_BS.copy()

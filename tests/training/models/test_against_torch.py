@@ -97,7 +97,9 @@ def gru_step(gates: list[Array], recurrent: list[Array], state: list[Array]) -> 
     return [(1 - update) * np.tanh(gates[2] + reset * recurrent[2]) + update * state[0]]
 
 
-@pytest.mark.parametrize(("name", "step", "gates"), [("rnn", rnn_step, 1), ("lstm", lstm_step, 4), ("gru", gru_step, 3)])
+@pytest.mark.parametrize(
+    ("name", "step", "gates"), [("rnn", rnn_step, 1), ("lstm", lstm_step, 4), ("gru", gru_step, 3)]
+)
 def test_recurrent_models_follow_their_equations(name: str, step: Any, gates: int) -> None:
     """One token after the other, with the projection to the width of the embedding and one matrix for both ends."""
     model, tokens = small_model(name, embedding_width=10), drawn_tokens(1)

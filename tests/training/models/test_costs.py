@@ -126,6 +126,10 @@ def test_options_that_cannot_be_are_refused(option: str, message: str) -> None:
 
 def test_options_that_contradict_each_other_are_refused() -> None:
     """The last one would win in silence."""
-    for options in (["model.layers=2", "model.layers=3"], ["model=3", "model.layers=2"], ["model.name=lstm", "model.heads=8"]):
+    for options in (
+        ["model.layers=2", "model.layers=3"],
+        ["model=3", "model.layers=2"],
+        ["model.name=lstm", "model.heads=8"],
+    ):
         with pytest.raises((UsageError, RecipeError), match=r"given twice|already has a value|not a field of `lstm`"):
             catalog(options)

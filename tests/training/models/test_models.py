@@ -154,7 +154,15 @@ def test_dropout_acts_in_training_alone(name: str) -> None:
         ({"name": "gpt", "layers": 12, "heads": 12, "width": 768, "sequence_length": 1024}, 50257, 124_439_808),
         # Touvron et al. 2023, table 2: 6.7 billion.
         (
-            {"name": "llama", "layers": 32, "heads": 32, "width": 4096, "feed_forward": 11008, "tie_weights": False},
+            {
+                "name": "llama",
+                "layers": 32,
+                "heads": 32,
+                "width": 4096,
+                "feed_forward": 11008,
+                "tie_weights": False,
+                "qk_norm": False,
+            },
             *(32000, 6_738_415_616),
         ),
         # Devlin et al. 2019, BERT base (110 million): its 30,522 tokens have the mask among them, and 2 types of tokens

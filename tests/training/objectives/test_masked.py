@@ -51,7 +51,8 @@ def test_of_the_chosen_tokens_most_are_masked_some_replaced_and_some_kept() -> N
     assert masked.sum().item() == pytest.approx(0.8 * number, abs=3 * (0.16 * number) ** 0.5)
     assert kept.sum().item() == pytest.approx(0.1 * number, abs=3 * (0.09 * number) ** 0.5)
     replaced = seen[~masked & ~kept]
-    assert (replaced < MASK).all() and not (replaced == END).any()
+    assert (replaced < MASK).all()
+    assert not (replaced == END).any()
     assert replaced.unique().numel() > 0.7 * min(MASK, len(replaced))
 
 
@@ -96,7 +97,19 @@ def tokenizer(tokenizer_dir: Path) -> Any:
 def texts() -> list[str]:
     """Return text with words, numbers, signs, line ends and characters outside ASCII."""
     random_ = random.Random(0)
-    pieces = ["the crawl", " page", " naïve café", "\n\n    return", " 1234", "x1", "...", " ('a')", "\n", "  ", " 東京"]
+    pieces = [
+        "the crawl",
+        " page",
+        " naïve café",
+        "\n\n    return",
+        " 1234",
+        "x1",
+        "...",
+        " ('a')",
+        "\n",
+        "  ",
+        " 東京",
+    ]
     return ["".join(random_.choices(pieces, k=30)) for _ in range(20)]
 
 
@@ -136,7 +149,7 @@ def test_whole_words_need_a_tokenizer_of_bytes() -> None:
     tokenizer = Tokenizer(models.WordPiece({"[UNK]": 0, "a—b": 1, "<|endoftext|>": 2}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
 
-    with pytest.raises(UsageError, match="`objective.whole_words: true`") as caught:
+    with pytest.raises(UsageError, match=r"`objective\.whole_words: true`") as caught:
         build_objective(ModelConfig(name="bert"), ObjectiveConfig(whole_words=True), tokenizer, seed=0)
 
     assert "`whole_words: false`" in (caught.value.hint or "")
