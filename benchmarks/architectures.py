@@ -2,13 +2,13 @@
 
 Claims: none; the table in `docs/concepts/architectures.md` is from here.
 
-    python -m benchmarks.architectures [VERSION OR FOLDER OF PARQUET] [--minutes 2] [--models lstm,llama]
+    python -m benchmarks.architectures [VERSION OR FOLDER OF PARQUET] [--minutes 2] [--rates 2e-3,6e-3]
 
 Without a folder, the corpus is Python files of the standard library, one in twenty of them for validation. All models
 have the same tokenizer, embedding, rows of tokens and optimizer, and about 800,000 weights besides the embedding: four
 layers of a Transformer, or two wider ones of a recurrent network. Each trains on one thread, in a process of its own. A
 first run of a few steps measures the CPU time of a step, from which the steps that fit into the budget follow, so that
-each schedule ends with its budget. Each of LEARNING_RATES gets the whole budget, and the best run is shown.
+each schedule ends with its budget. Each learning rate gets the whole budget, and the best run is shown.
 
 The script prints JSON. Loss is in bits per byte of validation text; that of `bert` is in nats per masked token, and can
 not be compared with the others. Memory is the peak of the process above a process that has only imported torch.
@@ -43,7 +43,6 @@ SIZES: dict[str, dict[str, Any]] = {
     "llama": {"layers": 4, "heads": 4, "width": WIDTH},
     "bert": {"layers": 4, "heads": 4, "width": WIDTH},
 }
-LEARNING_RATES = (2e-3, 6e-3)
 PROBE_STEPS = 12
 
 
@@ -55,14 +54,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         corpus = arguments.corpus or with_validation(Path(scratch))
         tokenizer = train_tokenizer(corpus, Path(scratch))
-        rows = [compare(name, str(corpus), tokenizer, minutes=arguments.minutes) for name in arguments.models]
-    print(json.dumps(machine() | {"corpus": str(corpus), "minutes": arguments.minutes, "models": rows}, indent=1))
+        rows = [
+            compare(name, str(corpus), tokenizer, rates=arguments.rates, minutes=arguments.minutes)
+            for name in arguments.models
+        ]
+    shape = {"sequence_length": LENGTH, "lanes": SEQUENCES, "minutes": arguments.minutes, "corpus": str(corpus)}
+    print(json.dumps(machine() | shape | {"models": rows}, indent=1))
 
 
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("corpus", nargs="?", type=Path)
     parser.add_argument("--minutes", type=float, default=2.0, help="CPU time of training for each model")
+    parser.add_argument("--rates", type=lambda text: [float(one) for one in text.split(",")], default=[2e-3, 6e-3])
     parser.add_argument("--models", type=lambda text: text.split(","), default=list(SIZES))
     parser.add_argument("--one", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -85,7 +89,7 @@ def train_tokenizer(corpus: Path, scratch: Path) -> str:
     return str(train_tokenizer(corpus, vocabulary_size=VOCABULARY, out=scratch / "tokenizer")["path"])
 
 
-def compare(name: str, corpus: str, tokenizer: str, *, minutes: float) -> dict[str, Any]:
+def compare(name: str, corpus: str, tokenizer: str, *, rates: list[float], minutes: float) -> dict[str, Any]:
     """Return the figures of the model *name* with the learning rate that gives the lowest loss."""
 
     def run(rate: float, steps: int) -> dict[str, Any]:
@@ -95,9 +99,9 @@ def compare(name: str, corpus: str, tokenizer: str, *, minutes: float) -> dict[s
         print(f"{name}: {result}", file=sys.stderr, flush=True)
         return result
 
-    probe = run(LEARNING_RATES[0], PROBE_STEPS)
+    probe = run(rates[0], PROBE_STEPS)
     steps = int(60 * minutes / probe["cpu_s_per_step"])
-    return min((run(rate, steps) for rate in LEARNING_RATES), key=lambda result: float(result["validation_loss"]))
+    return min((run(rate, steps) for rate in rates), key=lambda result: float(result["validation_loss"]))
 
 
 def train_here(*, name: str, corpus: str, tokenizer: str, rate: float, steps: int) -> dict[str, Any]:
@@ -120,6 +124,7 @@ def train_here(*, name: str, corpus: str, tokenizer: str, rate: float, steps: in
         "steps": steps,
         "seed": 1,
         "validate_every": steps,
+        "validation_bytes": 1 if steps == PROBE_STEPS else None,
         "checkpoint_every": steps,
         "threads": 1,
         "device": "cpu",
