@@ -51,7 +51,7 @@ def evaluate(
     score = score_texts(loaded.model, loaded.tokenizer, documents(corpus), objective=loaded.objective)
     if not score.total.bytes:
         raise SourceError(f"the split `{split}` of {corpus.path} has no text", hint="use another `--split`")
-    result = score.total.figures() | {
+    result: dict[str, Any] = score.total.figures() | {
         "by_source": {name: tally.figures() for name, tally in sorted(score.by_source.items())}
     }
     result |= {"model": str(loaded.path), "step": loaded.state["step"], "version": corpus.version, "split": split}

@@ -62,7 +62,7 @@ class _Window(NamedTuple):
     tokens: Tokens
     source: str
     document: int
-    index: int
+    place: int
 
 
 def score_masked(
@@ -129,7 +129,7 @@ def _score_batch(
         padded_BS[row, : len(window.tokens)] = window.tokens
         is_padding_BS[row, : len(window.tokens)] = 0
     # The end of text is never masked, so padding with it adds no predictions; it is a document of its own.
-    keys = [(window.document, window.index) for window in windows]
+    keys = [(window.document, window.place) for window in windows]
     examples = objective.examples_of(torch.from_numpy(padded_BS), keys=keys)
     examples = dataclasses.replace(examples, documents_BS=torch.from_numpy(is_padding_BS))
     examples = examples.to(next(model.parameters()).device)

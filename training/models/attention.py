@@ -104,7 +104,7 @@ def attend(
 
 def split_heads(numbers_BSW: Tensor, heads: int) -> Tensor:
     """Return the numbers of each head, shape (B, H, S, D)."""
-    return numbers_BSW.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return numbers_BSW.reshape(*numbers_BSW.shape[:2], heads, -1).transpose(1, 2)
 
 
 def positions_in_documents(documents_BS: Tensor) -> Tensor:

@@ -46,7 +46,7 @@ class BERT(LanguageModel):
         hidden_BSW = self.dropout(self.norm(self.embedding(tokens_BS) + self.positions(view.positions)))
         for block in self.blocks:
             hidden_BSW = block(hidden_BSW, view)
-        return hidden_BSW
+        return hidden_BSW  # type: ignore[no-any-return]
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Return the logits of vectors of shape (…, W), as shape (…, V)."""

@@ -1,6 +1,6 @@
 """Llama (Touvron et al. 2023, arXiv:2302.13971): rotary positions, RMS norms, SwiGLU, grouped-query attention.
 
-Shapes: B sequences, S tokens, W width, H heads, D = W / H.
+Shapes: B sequences, S tokens, W width, H heads, K heads of keys and values, D = W / H, F width of feed-forward.
 """
 # ruff: noqa: N803, N806 - names of tensors end in their shape
 
@@ -58,9 +58,12 @@ class Llama(LanguageModel):
         """Return how many numbers a training step keeps for each token until the backward pass, without logits.
 
         A block keeps two norms with their input and its quotient, queries, keys, values, and their means in two layouts
-        (11 W); and of the feed-forward network the gate, its SiLU, the other input and their product (4 F).
+        (11 W); and of the feed-forward network the gate, its SiLU, the other input and their product (4 F). Normalized
+        queries and keys are kept with their input, once for each group of heads (2 W and 2 W K / H).
         """
-        block = 11 * self.config.width + 4 * self.config.feed_forward_used
+        config = self.config
+        normalized = 2 * config.width * (1 + config.kv_heads_used / config.heads) if config.qk_norm else 0
+        block = 11 * config.width + normalized + 4 * config.feed_forward_used
         return self.config.layers * block + 2 * self.config.width
 
 

@@ -6,6 +6,7 @@ Shapes: B sequences, S tokens, T = B S tokens, W width, E width of the embedding
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import torch
@@ -16,7 +17,7 @@ from corpusmill.training.config import ModelConfig
 from corpusmill.training.models.attention import positions_in_documents
 from corpusmill.training.models.base import Cache, LanguageModel
 
-_CELLS: Final[dict[str, type[nn.RNNBase]]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+_CELLS: Final[dict[str, Callable[..., nn.RNNBase]]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 _GATES: Final = {"rnn": 1, "lstm": 4, "gru": 3}
 _KEPT: Final = {"rnn": 2, "lstm": 8, "gru": 8}
 """Vectors that a layer keeps for each token until the backward pass: its input, gates and states."""
@@ -68,8 +69,8 @@ class Recurrent(LanguageModel):
         rank_D = lengths_D.argsort(descending=True, stable=True).argsort()
         order_T = (positions_T * len(lengths_D) + rank_D[document_T]).argsort()
         packed = PackedSequence(vectors_BSE.flatten(0, 1)[order_T], positions_T.bincount().cpu())
-        states_TW = self.layers(packed)[0].data
-        return states_TW[order_T.argsort()].unflatten(0, documents_BS.shape)
+        states_TW: Tensor = self.layers(packed)[0].data
+        return states_TW[order_T.argsort()].reshape(*documents_BS.shape, -1)
 
     def new_cache(self, batch: int, length: int) -> StateCache:
         """Return an empty cache; it takes any number of sequences and tokens."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 import torch
 from torch import Tensor
@@ -60,7 +60,7 @@ class Objective(Protocol):
         needs_targets: Whether a row has the token after its last one.
     """
 
-    needs_targets: bool
+    needs_targets: ClassVar[bool]
 
     def examples(self, rows_BS: Tensor, *, step: int, lanes: Sequence[int]) -> Examples:
         """Return the examples of *rows_BS*, on the CPU. Random choices depend on seed, *step* and lane of a row alone.

@@ -78,7 +78,8 @@ class MaskedTokens:
         counts_B = np.maximum(1, np.rint(self.fraction * starts_BS.sum(axis=1)).astype(np.int64))
         firsts_BS = starts_BS & (ranks_BS < counts_B[:, None])
         last_start_BS = np.maximum.accumulate(np.where(starts_BS, np.arange(tokens_BS.shape[1]), 0), axis=1)
-        return np.take_along_axis(firsts_BS, last_start_BS, axis=1) & candidates_BS
+        chosen_BS: Bools = np.take_along_axis(firsts_BS, last_start_BS, axis=1) & candidates_BS
+        return chosen_BS
 
     def _replaced(
         self, tokens_BS: npt.NDArray[Any], chosen_BS: Bools, keys: Sequence[tuple[int, int]]

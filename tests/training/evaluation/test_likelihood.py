@@ -12,6 +12,7 @@ from torch import Tensor
 
 from corpusmill.schemas.errors import SourceError, UsageError
 from corpusmill.training import evaluate, generate
+from corpusmill.training.checkpoint import load_model
 from corpusmill.training.config import ModelConfig
 from corpusmill.training.data import load_tokenizer
 from corpusmill.training.data.tokenizer import end_of_text
@@ -126,6 +127,24 @@ def test_generation_at_zero_takes_the_likeliest(trained: Path) -> None:
     texts = {generate(trained, "a", max_tokens=20, temperature=0, top_k=k, seed=k) for k in (1, 2, 3)}
 
     assert len(texts) == 1
+
+
+def test_generation_reads_as_much_as_the_model_can_see(trained: Path) -> None:
+    """With the cache and, when it is full, with the last tokens: the same as reading the window for each token."""
+    loaded = load_model(trained, device=torch.device("cpu"))
+    first = [end_of_text(loaded.tokenizer), *loaded.tokenizer.encode("the").ids]
+    tokens = list(first)
+    with torch.inference_mode():
+        while len(tokens) < len(first) + 40:
+            best = int(loaded.model(torch.tensor([tokens[-16:]]))[0, -1].argmax())
+            if best == first[0]:
+                break
+            tokens.append(best)
+
+    text = generate(trained, "the", max_tokens=40, temperature=0)
+
+    assert len(tokens) > 20
+    assert text == "the" + loaded.tokenizer.decode(tokens[len(first) :])
 
 
 def test_generation_refuses_senseless_numbers(trained: Path) -> None:

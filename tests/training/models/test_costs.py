@@ -25,6 +25,7 @@ VOCABULARY = 300
 plain_kernels = pytest.mark.filterwarnings("ignore:TF32 acceleration")
 SIZES: list[dict[str, Any]] = [
     {"name": "llama", "heads": 4, "kv_heads": 2, "tie_weights": False},
+    {"name": "llama", "heads": 4, "qk_norm": False},
     {"name": "gpt", "heads": 4},
     {"name": "rnn", "embedding_width": 16},
     {"name": "lstm"},
