@@ -2,7 +2,7 @@
 
 Claims: none; the table in `docs/concepts/architectures.md` is from here.
 
-    python -m benchmarks.architectures [VERSION OR FOLDER OF PARQUET] [--minutes 2] [--rates 2e-3,6e-3]
+    python -m benchmarks.architectures [VERSION OR FOLDER OF PARQUET] [--minutes 2] [--rates 3e-3,1e-2]
 
 Without a folder, the corpus is Python files of the standard library, one in twenty of them for validation. All models
 have the same tokenizer, embedding, rows of tokens and optimizer, and about 800,000 weights besides the embedding: four
@@ -34,7 +34,7 @@ from benchmarks.packed_dataset import machine, write_standard_library
 WIDTH = 128
 LENGTH = 128
 VOCABULARY = 4096
-SEQUENCES = 16
+SEQUENCES = 4
 SIZES: dict[str, dict[str, Any]] = {
     "rnn": {"layers": 2, "width": 480, "embedding_width": WIDTH},
     "lstm": {"layers": 2, "width": 232, "embedding_width": WIDTH},
@@ -43,7 +43,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "llama": {"layers": 4, "heads": 4, "width": WIDTH},
     "bert": {"layers": 4, "heads": 4, "width": WIDTH},
 }
-PROBE_STEPS = 12
+PROBE_STEPS = 20
 
 
 def main() -> None:
@@ -66,7 +66,7 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("corpus", nargs="?", type=Path)
     parser.add_argument("--minutes", type=float, default=2.0, help="CPU time of training for each model")
-    parser.add_argument("--rates", type=lambda text: [float(one) for one in text.split(",")], default=[2e-3, 6e-3])
+    parser.add_argument("--rates", type=lambda text: [float(one) for one in text.split(",")], default=[3e-3, 1e-2])
     parser.add_argument("--models", type=lambda text: text.split(","), default=list(SIZES))
     parser.add_argument("--one", help=argparse.SUPPRESS)
     return parser.parse_args()

@@ -65,9 +65,9 @@ class ModelConfig(NamedFields):
         examples=[512],
     )
     qk_norm: bool = Field(
-        default=True,
-        description="Normalize queries and keys (Henry et al. 2020, arXiv:2010.04245): small models learn faster. "
-        "false: the published Llama. Of `llama`.",
+        default=False,
+        description="Normalize queries and keys (Henry et al. 2020, arXiv:2010.04245), which allows higher learning "
+        "rates. Of `llama`.",
     )
     rope_base: float = Field(
         default=10_000.0, gt=1, le=1e9, description="Base of the wavelengths of rotary positions. Of `llama`."

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 import math
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -44,9 +44,6 @@ class LanguageModel(nn.Module, abc.ABC):
         embedding_width: Numbers in the vector of a token; None: the width of the model.
         extra_tokens: Tokens of the model that the tokenizer does not have.
     """
-
-    first_std: ClassVar[float] = _FIRST_STD
-    """Standard deviation of the first weights (GPT-2 and BERT: 0.02)."""
 
     def __init__(
         self,
@@ -107,17 +104,22 @@ class LanguageModel(nn.Module, abc.ABC):
         """
 
     def reset_parameters(self, *, seed: int) -> None:
-        """Draw normal first weights, narrower for matrices that write to the residual stream (GPT-2, section 2.3)."""
+        """Draw normal first weights; gains are 1, biases 0."""
         generator = torch.Generator().manual_seed(seed)
-        residual_std = self.first_std / math.sqrt(2 * self.config.layers)
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):
                 nn.init.zeros_(parameter)
             elif parameter.dim() < 2:
                 nn.init.ones_(parameter)
             else:
-                std = residual_std if name.endswith("out.weight") else self.first_std
-                nn.init.normal_(parameter, std=std, generator=generator)
+                nn.init.normal_(parameter, std=self.std_of(name), generator=generator)
+
+    def std_of(self, name: str) -> float:
+        """Return the standard deviation of the first weights of the matrix *name*.
+
+        0.02, and less for matrices that write to the residual stream (GPT-2, section 2.3).
+        """
+        return _FIRST_STD / math.sqrt(2 * self.config.layers) if name.endswith("out.weight") else _FIRST_STD
 
     def parameter_groups(self, *, weight_decay: float) -> list[dict[str, Any]]:
         """Return the parameter groups of the optimizer: matrices decay, biases and gains of norms do not."""

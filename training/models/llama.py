@@ -6,6 +6,7 @@ Shapes: B sequences, S tokens, W width, H heads, K heads of keys and values, D =
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -49,6 +50,16 @@ class Llama(LanguageModel):
     def new_cache(self, batch: int, length: int) -> KeyValueCache:
         """Return an empty cache for *batch* sequences of at most *length* tokens."""
         return KeyValueCache(self.config, batch=batch, length=length, like=self.embedding.weight)
+
+    def std_of(self, name: str) -> float:
+        """Return the standard deviation of the first weights of the matrix *name*.
+
+        The gate and the input of the feed-forward network are multiplied, so with 0.02 their product would be tiny in a
+        narrow model, which then learns late: they start with outputs of about 1.
+        """
+        if name.endswith(("feed_forward.gate.weight", "feed_forward.into.weight")):
+            return 1 / math.sqrt(self.config.width)
+        return super().std_of(name)
 
     def attention_flops(self) -> float:
         """Return the operations that compare a token with all tokens and add their values: 4 W S for each layer."""

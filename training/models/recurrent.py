@@ -18,6 +18,7 @@ from corpusmill.training.models.attention import positions_in_documents
 from corpusmill.training.models.base import Cache, LanguageModel
 
 _CELLS: Final[dict[str, Callable[..., nn.RNNBase]]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+_EMBEDDING_STD: Final = 0.1
 _GATES: Final = {"rnn": 1, "lstm": 4, "gru": 3}
 _KEPT: Final = {"rnn": 2, "lstm": 8, "gru": 8}
 """Vectors that a layer keeps for each token until the backward pass: its input, gates and states."""
@@ -97,6 +98,13 @@ class Recurrent(LanguageModel):
                     nn.init.ones_(parameter.detach().chunk(gates)[1])
         if isinstance(self.projection, nn.Linear):
             nn.init.xavier_uniform_(self.projection.weight, generator=generator)
+
+    def std_of(self, name: str) -> float:
+        """Return the standard deviation of the first weights of the matrix *name*.
+
+        No norm amplifies the embedding, so it is wider than that of a Transformer.
+        """
+        return _EMBEDDING_STD if name == "embedding.weight" else super().std_of(name)
 
     def activation_numbers(self) -> float:
         """Return how many numbers a training step keeps for each token until the backward pass, without logits.

@@ -24,8 +24,8 @@ VOCABULARY = 300
 # Only the plain kernels are counted by torch.
 plain_kernels = pytest.mark.filterwarnings("ignore:TF32 acceleration")
 SIZES: list[dict[str, Any]] = [
-    {"name": "llama", "heads": 4, "kv_heads": 2, "tie_weights": False},
-    {"name": "llama", "heads": 4, "qk_norm": False},
+    {"name": "llama", "heads": 4, "kv_heads": 2, "tie_weights": False, "qk_norm": True},
+    {"name": "llama", "heads": 4, "qk_norm": True},
     {"name": "gpt", "heads": 4},
     {"name": "rnn", "embedding_width": 16},
     {"name": "lstm"},
