@@ -38,7 +38,7 @@ SIZES: list[dict[str, Any]] = [
 
 def costs_of(size: dict[str, Any], **fields: Any) -> tuple[Costs, LanguageModel]:
     """Return the computed costs of a model, and the model."""
-    model: dict[str, Any] = {"layers": 3, "width": 32, "sequence_length": 64} | size
+    model: dict[str, Any] = {"layers": 2, "width": 32, "sequence_length": 16} | size
     config = tiny_config(model=model, **fields)
     built = build_model(ModelConfig(**model), vocabulary_size=VOCABULARY)
     built.reset_parameters(seed=0)
@@ -51,19 +51,28 @@ def counted_kernels() -> Iterator[None]:
         yield
 
 
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_parameters_are_those_of_the_built_model(size: dict[str, Any]) -> None:
+    """They are counted without weights, for sizes that do not fit into memory."""
+    costs, model = costs_of(size)
+
+    assert costs.parameters == sum(parameter.numel() for parameter in model.parameters())
+    assert costs.memory - costs.activations == 16 * costs.parameters
+
+
+@pytest.mark.slow  # torch takes seconds to import its counter, and a recurrent network is counted token by token
 @plain_kernels
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_parameters_and_operations_are_those_of_the_built_model(size: dict[str, Any]) -> None:
+def test_operations_are_those_that_torch_counts(size: dict[str, Any]) -> None:
     """Operations as torch counts them; those of the first token of a recurrent model are a bit fewer."""
     costs, model = costs_of(size)
-    tokens = torch.zeros(2, 64, dtype=torch.long)
+    tokens = torch.zeros(1, 16, dtype=torch.long)
 
     with counted_kernels(), FlopCounterMode(display=False) as counter:
         model(tokens).sum().backward()
 
-    assert costs.parameters == sum(parameter.numel() for parameter in model.parameters())
     exact = FAMILIES[size["name"]] != "recurrent"
-    assert costs.flops_per_token == pytest.approx(counter.get_total_flops() / 128, rel=1e-9 if exact else 0.02)
+    assert costs.flops_per_token == pytest.approx(counter.get_total_flops() / 16, rel=1e-9 if exact else 0.05)
 
 
 @plain_kernels
@@ -80,10 +89,10 @@ def test_activations_are_about_the_tensors_that_torch_keeps(size: dict[str, Any]
         return tensor
 
     with torch.backends.mkldnn.flags(enabled=False), torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
-        model.hidden(torch.zeros(4, 64, dtype=torch.long), documents_BS=None, cache=None)
+        model.hidden(torch.zeros(4, 16, dtype=torch.long), documents_BS=None, cache=None)
 
     predicted = 0.15 if size["name"] == "bert" else 1
-    logits = 4 * 3 * VOCABULARY * predicted * 4 * 64
+    logits = 4 * 3 * VOCABULARY * predicted * 4 * 16
     measured = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
     assert costs.activations - logits == pytest.approx(measured, rel=0.1)
     assert costs.memory == 16 * costs.parameters + costs.activations
