@@ -61,6 +61,8 @@ def load(
         return manifest
     matches = _matches(source, loader, base=base)
     matches = [_checked(match, loader) for match in matches]
+    if copy:
+        _refuse_companions(matches, loader)
     files = [_registered(match, store if copy else None) for match in _with_progress(matches, progress)]
     if copy:
         marks = store.marks()
@@ -268,6 +270,19 @@ def _checked(match: Input, loader: Loader) -> Input:
             raise
         return replace(match, rule=error.rule, message=error.message)
     return match
+
+
+def _refuse_companions(matches: list[Input], loader: Loader) -> None:
+    """Check that no file is read together with others, which would not be found beside its copy.
+
+    Raises:
+        SourceError: One is, so that its records would be others, such as notes with the names of patients.
+    """
+    for match in matches:
+        if match.rule is None and (companions := loader.companions(match.address)):
+            problem = f"is read together with {Path(companions[0]).name}, which is not copied"
+            hint = "load this source without copying, and keep its folder as it is"
+            raise SourceError(problem, file=match.address, hint=hint)
 
 
 def _registered(match: Input, store: Store | None) -> RawFile:

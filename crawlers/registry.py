@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
 from typing import Final
 
 from corpusmill.schemas.errors import RecipeError
@@ -50,7 +51,7 @@ def loader_table() -> dict[str, str]:
     """Return `LOADERS`, then the formats of other distributions.
 
     Raises:
-        RecipeError: A distribution has a format with a name that is already used.
+        RecipeError: A distribution has a format with a name that is already used, or one that cannot be imported.
     """
     table = dict(LOADERS)
     for name, place, owner in _added():
@@ -59,7 +60,19 @@ def loader_table() -> dict[str, str]:
                 f"two formats have the name `{name}`: {table[name]} and {place}",
                 hint=f"uninstall {owner}, or rename its entry point",
             )
+        _check(name, place, owner)
     return table
+
+
+def _check(name: str, place: str, owner: str) -> None:
+    module, _, attribute = place.partition(":")
+    try:
+        getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, SyntaxError) as error:
+        raise RecipeError(
+            f"the format `{name}` of the distribution {owner} cannot be imported from `{place}`: {error}",
+            hint=f"install {owner} again with all of its modules, or run `pip uninstall {owner}`",
+        ) from error
 
 
 @cache

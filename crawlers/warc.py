@@ -14,12 +14,17 @@ from typing import BinaryIO, Final
 
 from isal import isal_zlib
 
+from corpusmill.crawlers.frontier.entries import Listed
+
 GZIP_LEVEL: Final = 3
 """isal's level 3: on the HTML documentation of PostgreSQL, 5 times faster than zlib's level 6, and 8 % larger."""
 ROLE_FIELD: Final = "X-Crawler-Role"
 """Field of a response record with a sitemap or a feed, so that readers do not take it for a document."""
 RENDERED_AS: Final = "X-Crawler-Rendered-As"
 """Field of a response that was rendered, with the id of the conversion that takes its place."""
+LISTED_DATE: Final = "X-Crawler-Listed-Date"
+"""Field of a page that a news sitemap lists, with the date of publication there."""
+LISTED_TITLE: Final = "X-Crawler-Listed-Title"
 _GZIP_WINDOW: Final = 31
 """zlib's number for a gzip member (15) with its header (16)."""
 _PROFILES: Final = "http://netpreserve.org/warc/1.1/revisit/"
@@ -43,6 +48,7 @@ class Exchange:
         at: Time of the request.
         truncated: Whether the body was cut at a limit.
         role: ``sitemap`` or ``feed`` if the response is no page, but a file that lists pages.
+        listed: What a news sitemap says about the page.
     """
 
     url: str
@@ -55,6 +61,7 @@ class Exchange:
     at: datetime
     truncated: bool = False
     role: str | None = None
+    listed: Listed | None = None
 
     @cached_property
     def payload_digest(self) -> str:
@@ -162,6 +169,8 @@ def exchange_records(
         response["WARC-Truncated"] = "length"
     if exchange.role is not None:
         response[ROLE_FIELD] = exchange.role
+    stated = {} if exchange.listed is None else _stated(exchange.listed)
+    response |= stated
     if rendered is not None:
         response[RENDERED_AS] = conversion_id
     kind, body = "response", exchange.body
@@ -180,8 +189,18 @@ def exchange_records(
     )
     if rendered is None:
         return records
-    conversion = {**about, "WARC-Refers-To": response_id, "Content-Type": "application/http; msgtype=response"}
+    conversion = {
+        **about,
+        **stated,
+        "WARC-Refers-To": response_id,
+        "Content-Type": "application/http; msgtype=response",
+    }
     return *records, _record("conversion", conversion_id, conversion, rendered.head + rendered.body)
+
+
+def _stated(listed: Listed) -> dict[str, str]:
+    fields = {LISTED_DATE: listed.published, LISTED_TITLE: listed.title}
+    return {name: value for name, value in fields.items() if _plain(value)}
 
 
 def _warcinfo(name: str, description: dict[str, str]) -> bytes:

@@ -18,6 +18,7 @@ ERROR_RULES: Final[Mapping[str, str]] = {
     "error.encoding": "The character encoding is wrong or unclear, or the compressed body cannot be decoded.",
     "error.encrypted": "The content or the member of an archive is encrypted, or protected against copying.",
     "error.entities": "The XML declares entities of its own, which can expand to any size or name other files.",
+    "error.no_records": "The file is whole, but has no records, for example only a header.",
     "error.no_text": "The record has no text, for example not in `text_field`.",
     "error.no_text_layer": "No page of the file has a text layer, for example because it is a scan.",
     "error.not_csv": "The lines are not a table, or a quote in them is not closed.",

@@ -19,6 +19,10 @@ from corpusmill.schemas.document import METADATA
 
 Entries = Mapping[str, str] | Sequence[tuple[str, str]]
 """The metadata of one document as Python objects."""
+LISTED_PUBLISHED: Final = "listed_published"
+"""Key of the date of publication that a news sitemap states for a page, as written there."""
+LISTED_TITLE: Final = "listed_title"
+"""Key of the title that a news sitemap states for a page."""
 _MAP: Final = pa.map_(pa.string(), pa.string())
 _FIELDS: Final = tuple(METADATA.value_type)
 

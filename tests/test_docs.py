@@ -7,8 +7,11 @@ from types import ModuleType
 
 import pytest
 
+from corpusmill.crawlers.load import loader_of
 from corpusmill.crawlers.registry import LOADERS
+from corpusmill.pipelines.recipes.reading import load_recipe
 from corpusmill.pipelines.registry import STAGES
+from corpusmill.schemas.recipe import LoadSource
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -52,6 +55,33 @@ def test_links_between_pages_work(page: Path) -> None:
     links = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in link]
 
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+LOADING = sorted((ROOT / "docs" / "how-to").glob("load-*.md"))
+BESIDE = re.compile(r"^```toml\n# (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+RECIPE = re.compile(r"^```yaml[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", LOADING, ids=lambda page: page.stem)
+def test_the_recipes_of_the_pages_on_formats_are_valid(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readers copy them. Most pages show only the sources, which are completed here; the files need not exist."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://reader@127.0.0.1/tickets")
+    monkeypatch.setenv("CORPUSMILL_PSEUDONYM_KEY", "k" * 64)
+    recipes = RECIPE.findall(page.read_text(encoding="utf-8"))
+    assert recipes
+    for name, content in BESIDE.findall(page.read_text(encoding="utf-8")):
+        (tmp_path / name).write_text(content, encoding="utf-8")
+
+    for number, recipe in enumerate(recipes):
+        path = tmp_path / f"{number}.yaml"
+        whole = recipe if "sources:" in recipe else f"sources:\n{recipe}"
+        whole = whole if "dataset:" in whole else f"dataset: d\n{whole}"
+        path.write_text(whole if "stages:" in whole else f"{whole}stages: [extract]\n", encoding="utf-8")
+        loaded = load_recipe(path, loaders=LOADERS, check_inputs=False)
+
+        assert [loader_of(source).version for source in loaded.recipe.sources if isinstance(source, LoadSource)]
 
 
 def test_the_index_leads_to_every_page() -> None:

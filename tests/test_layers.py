@@ -213,6 +213,7 @@ TOUCHES_FILES = {
     "logs that runs append to while others read them, on this machine": {"pipelines/scheduling/folders"},
     "files of the user": {
         "crawlers/loaders/git",
+        "crawlers/loaders/medical/fhir_companions",
         "crawlers/patterns",
         "pipelines/file_dedup/run",
         "pipelines/projects/init",
@@ -220,6 +221,7 @@ TOUCHES_FILES = {
         "schemas/located_yaml",
     },
     "temporary files of a task, on this machine": {"crawlers/loaders/buckets", "crawlers/readers/code/repository"},
+    "temporary files of a command, on this machine": {"pipelines/projects/sniff"},
     "temporary files of an exchange, on this machine": {
         "pipelines/engines/beam",
         "pipelines/engines/driver",

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from corpusmill.schemas.errors import SourceError, WorkError
+from corpusmill.schemas.errors import WorkError
 from corpusmill.schemas.storage import write_atomically
 from corpusmill.training.checkpoint import (
     load_optimizer,
@@ -29,10 +29,8 @@ from corpusmill.training.checkpoint import (
 from corpusmill.training.config import TrainConfig, config_yaml, load_config
 from corpusmill.training.data.loader import BatchLoader
 from corpusmill.training.data.order import mixed
-from corpusmill.training.data.packed import PackedDataset
-from corpusmill.training.data.shards import Corpus, Place, open_corpus
+from corpusmill.training.data.shards import Place
 from corpusmill.training.evaluation.generation import generate
-from corpusmill.training.evaluation.likelihood import documents
 from corpusmill.training.evaluation.scoring import score_texts
 from corpusmill.training.metrics import METRICS_FILE, MetricsFile, read_metrics
 from corpusmill.training.models import build_model
@@ -40,12 +38,12 @@ from corpusmill.training.models.base import LanguageModel
 from corpusmill.training.objectives import build_objective
 from corpusmill.training.objectives.base import Examples, Objective, loss
 from corpusmill.training.page import model_card, run_page
+from corpusmill.training.run_data import RunData, open_run_data
 from corpusmill.training.run_folder import (
     CARD_FILE,
     CONFIG_FILE,
     PAGE_FILE,
     forget,
-    lineage,
     locked,
     refuse_other_run,
     run_tokenizer,
@@ -84,12 +82,13 @@ class Progress:
 def fit(
     config: TrainConfig | Path | str,
     *,
-    version_dir: Place,
+    version_dir: Place | Sequence[Place],
     workspace: Path | str,
     resume: bool = True,
     progress: Callable[[Progress], None] | None = None,
     verify: bool | None = None,
     num_workers: int = 0,
+    tokens: Place | None = None,
 ) -> dict[str, Any]:
     """Train the run in *config* on the version in *version_dir*. The run's folder is `<workspace>/models/<run>`.
 
@@ -98,13 +97,16 @@ def fit(
 
     Args:
         config: The configuration, or its path.
-        version_dir: Path or URL of the version (or of a folder or file of Parquet with a column `text`).
+        version_dir: Path or URL of the version (or of a folder or file of Parquet with a column `text`), or those of
+            the versions of a mixture, in the order of the configuration.
         workspace: Parent folder of `models/`.
         resume: False deletes earlier results of the run.
         progress: Called after each step.
         verify: Compare the shards with the SHA-256 in the manifest first. None: only if they are on this machine,
             because on a store this transfers all columns.
         num_workers: Processes that tokenize; 0: this process.
+        tokens: Folder or URL of the workspace whose token cache is read, if it has one for the version and the
+            tokenizer; None: *workspace*. The results are the same.
 
     Returns:
         `status` (``trained``, ``unchanged``, or ``stopped`` by `max_minutes`), `run, path, step, steps, train_loss,
@@ -120,21 +122,16 @@ def fit(
     """
     config = config if isinstance(config, TrainConfig) else load_config(config)
     folder = Path(workspace) / "models" / config.run
-    corpus = open_corpus(version_dir, split="train")
-    if not corpus.rows:
-        raise SourceError(
-            f"the split `train` of {corpus.path} is empty", hint="give `train` a share in the recipe's `split`"
-        )
-    validation = open_corpus(version_dir, split="validation")
+    data = open_run_data(version_dir)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with locked(folder), repeatable(config) as runtime:
         if not resume:
             forget(folder)
-        if (corpus.is_local if verify is None else verify) and not _is_done(config, folder):
-            corpus.verify()
-            validation.verify()
-        run = _prepare(config, folder, corpus, validation, runtime, num_workers=num_workers)
+        if (data.is_local if verify is None else verify) and not _is_done(config, folder):
+            data.verify()
+        place = workspace if tokens is None else tokens
+        run = _prepare(config, folder, data, runtime, num_workers=num_workers, tokens=place)
         return run.train(progress=progress)
 
 
@@ -163,8 +160,7 @@ class _Run:
 
     config: TrainConfig
     folder: Path
-    corpus: Corpus
-    validation: Corpus
+    data: RunData
     runtime: Runtime
     tokenizer: Tokenizer
     model: LanguageModel
@@ -272,9 +268,9 @@ class _Run:
             return self.model(tokens_BS, **places).float()  # type: ignore[no-any-return]
 
     def _validate(self) -> dict[str, Any]:
-        if not self.validation.rows:
+        if not self.data.has_validation:
             return {}
-        texts = documents(self.validation, max_bytes=self.config.validation_bytes)
+        texts = self.data.validation_documents(max_bytes=self.config.validation_bytes)
         total = score_texts(self.model, self.tokenizer, texts, objective=self.objective, forward=self._logits).total
         if not total.bytes:
             return {}
@@ -300,7 +296,7 @@ class _Run:
                 "run": self.config.run,
                 "step": self.step,
                 "totals": vars(self.totals),
-                "lineage": lineage(self.corpus, self.folder),
+                "lineage": self.data.lineage(self.folder),
                 "model": self.config.model.model_dump(mode="json"),
                 "objective": self.config.objective.model_dump(mode="json"),
                 "vocabulary_size": self.tokenizer.get_vocab_size(),
@@ -311,7 +307,7 @@ class _Run:
         )
 
     def _warn(self) -> None:
-        if not self.validation.rows:
+        if not self.data.has_validation:
             self.warnings.append("the split `validation` is empty: no validation loss is measured")
         for warning in self.warnings:
             logger.warning(warning, extra={"run": self.config.run})
@@ -320,9 +316,9 @@ class _Run:
         totals = self.totals
         return {
             "run": self.config.run,
-            "dataset": self.corpus.dataset,
-            "version": self.corpus.version,
-            "report": lineage(self.corpus, self.folder)["report"],
+            "dataset": self.data.dataset,
+            "version": self.data.version,
+            "report": self.data.lineage(self.folder)["report"],
             "step": totals.step,
             "steps": self.config.steps,
             "train_loss": totals.train_loss,
@@ -379,24 +375,32 @@ def _is_done(config: TrainConfig, folder: Path) -> bool:
 
 
 def _prepare(
-    config: TrainConfig, folder: Path, corpus: Corpus, validation: Corpus, runtime: Runtime, *, num_workers: int
+    config: TrainConfig,
+    folder: Path,
+    data: RunData,
+    runtime: Runtime,
+    *,
+    num_workers: int,
+    tokens: Place,
 ) -> _Run:
     """Return the run at its newest checkpoint, or at its beginning. Train its tokenizer if it has none."""
     checkpoint = newest_checkpoint(folder)
     state = None if checkpoint is None else read_state(checkpoint)
     warnings = []
     if state is not None:
-        refuse_other_run(state, config=config, corpus=corpus)
+        refuse_other_run(state, config=config, data=data)
         warnings = _differences(state["runtime"], _runtime_facts(runtime))
-    tokenizer = run_tokenizer(config, folder, corpus)
+    tokenizer = run_tokenizer(config, folder, data)
     model = build_model(config.model, vocabulary_size=tokenizer.get_vocab_size())
     objective = build_objective(config.model, config.objective, tokenizer, seed=config.seed)
     model.reset_parameters(seed=config.seed)
     model.to(runtime.device)
     run = _Run(
-        *(config, folder, corpus, validation, runtime, tokenizer, model, objective),
+        *(config, folder, data, runtime, tokenizer, model, objective),
         optimizer=_adamw(config, model),
-        loader=_loader(config, corpus, tokenizer, targets=objective.needs_targets, num_workers=num_workers),
+        loader=BatchLoader(
+            data.dataset_of(config, tokenizer, tokens=tokens, targets=objective.needs_targets), num_workers=num_workers
+        ),
         warnings=warnings,
     )
     if checkpoint is not None and state is not None:
@@ -436,18 +440,3 @@ def _adamw(config: TrainConfig, model: LanguageModel) -> torch.optim.AdamW:
         eps=chosen.epsilon,
         fused=True,
     )
-
-
-def _loader(
-    config: TrainConfig, corpus: Corpus, tokenizer: Tokenizer, *, targets: bool, num_workers: int
-) -> BatchLoader:
-    dataset = PackedDataset(
-        corpus,
-        tokenizer,
-        config.model.sequence_length,
-        batch_size=config.batch.sequences,
-        seed=config.seed,
-        epochs=None,
-        targets=targets,
-    )
-    return BatchLoader(dataset, num_workers=num_workers)

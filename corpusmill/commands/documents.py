@@ -231,7 +231,8 @@ def _source_lines(source: dict[str, Any], *, is_published: bool) -> list[str]:
         return []
     lines = [f"  source: {source['name']} ({', '.join(filter(None, (source['kind'], source.get('format'))))})"]
     if source.get("file"):
-        place = f", byte {source['offset']:,}, length {source['length']:,}" if source.get("length") is not None else ""
+        named = {"byte": source.get("offset"), "length": source.get("length")}
+        place = "".join(f", {name} {number:,}" for name, number in named.items() if number is not None)
         lines.append(f"  record: {source['file']}{place}")
     if source.get("license"):
         lines.append(f"  license: {source['license']} (from: {source['license_source']})")

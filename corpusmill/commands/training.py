@@ -9,20 +9,11 @@ from typing import Any
 import click
 
 from corpusmill.commands.numbers import NumberRange
-from corpusmill.commands.place import workspace_of
+from corpusmill.commands.place import version_place, workspace_of
 from corpusmill.schemas.errors import UsageError
 from corpusmill.schemas.storage import is_url
 from corpusmill.terminal.console import Console, table
 from corpusmill.terminal.figures import plural, size
-
-
-def _version_place(console: Console, name: str) -> str:
-    """Return the path or URL of the version *name*, which may also be a folder or a Parquet file."""
-    path = Path(name)
-    if is_url(name) or (path.exists() and ("/" in name or path.suffix == ".parquet")):
-        return name
-    place: str = console.parts["open_version"](name, workspace=workspace_of(console)).address
-    return place
 
 
 def _model_folder(console: Console, name: Path) -> Path:
@@ -51,7 +42,7 @@ def tokenizer(console: Console, version: str, vocabulary_size: int, split: str, 
     """Train a byte-level BPE tokenizer on VERSION. The same texts always give the same file."""
     from corpusmill.training import train_tokenizer
 
-    place = _version_place(console, version)
+    place = version_place(console, version)
     name = f"{version.replace('://', '-').replace('@', '-').replace('/', '-').strip('-')}-{vocabulary_size}"
     target = out or console.workspace / "models" / "tokenizers" / name
     result = train_tokenizer(place, vocabulary_size=vocabulary_size, out=target, split=split)
@@ -119,12 +110,14 @@ def train(console: Console, config: Path, version: str | None, fresh: bool, work
     from corpusmill.training import fit, load_config
 
     settings = load_config(config)
-    place = _version_place(console, version or settings.version)
-    console.say(f"training {settings.run} on {place}")
+    names = [version] if version else [one.version for one in settings.versions]
+    places = [version_place(console, name) for name in names]
+    console.say(f"training {settings.run} on {', '.join(places)}")
     result = fit(
         settings,
-        version_dir=place,
+        version_dir=places,
         workspace=console.workspace,
+        tokens=workspace_of(console).store,
         resume=not fresh,
         progress=_progress(console),
         num_workers=workers,
@@ -178,7 +171,7 @@ def evaluate(console: Console, model: Path, version: str | None, split: str, bas
     from corpusmill.training import evaluate as score
 
     folder = _model_folder(console, model)
-    place = _version_place(console, version) if version else _trained_on(console, folder)
+    place = version_place(console, version) if version else _trained_on(console, folder)
     result = score(folder, place, split=split, baseline=baseline)
     if console.as_json:
         console.data(result)
@@ -227,7 +220,7 @@ def _trained_on(console: Console, model: Path) -> str:
         raise UsageError(
             f"{model} does not say what it was trained on", hint="name the version: `corpusmill evaluate MODEL VERSION`"
         )
-    return _version_place(console, f"{dataset}@{version}")
+    return version_place(console, f"{dataset}@{version}")
 
 
 @click.command()

@@ -34,11 +34,12 @@ _LABELS: Final = {
     ":limit": "read",
     ":optouts": "optouts",
     ":gone": "crawl",
+    ":deleted": "deletions",
     ":hash": "identity",
     ":identity": "identity",
     **dict.fromkeys((":leakage", ":census", ":join", ":shards", ":parts", ":write"), WRITE),
 }
-_ENDS: Final = (":read", ":optouts", ":gone", ":identity", ":shards", ":write")
+_ENDS: Final = (":read", ":optouts", ":gone", ":deleted", ":identity", ":shards", ":write")
 """The steps without a stage that end a line."""
 _WIDTH: Final = 118
 

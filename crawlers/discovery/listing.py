@@ -8,6 +8,8 @@ from email.utils import parsedate_to_datetime
 from operator import attrgetter
 from typing import Final, Literal
 
+from corpusmill.crawlers.frontier.entries import Listed
+
 MAX_ENTRIES: Final = 50_000
 """Entries that are read of a listing (https://www.sitemaps.org/protocol.html, "Sitemap file format")."""
 MAX_LISTING_CHARACTERS: Final = 1 << 24
@@ -36,10 +38,12 @@ class Item:
 
     Args:
         modified: When the page last changed, according to the listing, in seconds since 1970.
+        listed: What a news sitemap says about the article.
     """
 
     address: str
     modified: float = _NO_DATE
+    listed: Listed | None = None
 
 
 @dataclass
@@ -59,8 +63,14 @@ class Listing:
     entries: int = 0
     _characters: int = 0
 
-    def add(self, kind: Literal["page", "sitemap"], *addresses: str, date: str | None = None) -> None:
-        """Add an entry with its address and those of its alternates.
+    def add(
+        self,
+        kind: Literal["page", "sitemap"],
+        *addresses: str,
+        date: str | None = None,
+        listed: Listed | None = None,
+    ) -> None:
+        """Add an entry with its address, about which the listing says *listed*, and those of its alternates.
 
         Raises:
             ListingError: ``too_large``: the listing has too many entries, or too long ones.
@@ -73,7 +83,7 @@ class Listing:
             raise ListingError(f"addresses above {MAX_LISTING_CHARACTERS:,} characters", kind="too_large")
         modified = modification_time(date)
         items = self.pages if kind == "page" else self.sitemaps
-        items.extend(Item(address, modified) for address in addresses)
+        items.extend(Item(address, modified, None if place else listed) for place, address in enumerate(addresses))
 
 
 def newest_first(items: list[Item]) -> list[Item]:

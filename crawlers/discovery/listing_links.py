@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Final, Protocol
 
 from corpusmill.crawlers.client import decoded
@@ -78,7 +79,8 @@ def _links(items: Iterable[Item], base: str, invalid: list[str], link: Callable[
             continue
         if key not in seen:
             seen.add(key)
-            yield link(key, url)
+            found = link(key, url)
+            yield replace(found, listed=item.listed) if item.listed else found
 
 
 def _problem(entry: Entry, role: ListingRole, listing: Listing, invalid: list[str]) -> Iterator[Link]:

@@ -13,6 +13,7 @@ from urllib.parse import urljoin
 
 from corpusmill.crawlers.discovery.listing import Listing, ListingError
 from corpusmill.crawlers.discovery.xml_reading import read_xml
+from corpusmill.crawlers.frontier.entries import Listed
 from corpusmill.schemas.urls import MAX_URL_CHARACTERS
 
 MAX_ALTERNATES: Final = 1_000
@@ -38,7 +39,7 @@ class _Format:
 
 _RSS: Final = _Format("item", "page", ("link", "guid"), ("pubdate", "date"))
 _FORMATS: Final = {
-    "urlset": _Format("url", "page", ("loc",), ("lastmod", "publication_date")),
+    "urlset": _Format("url", "page", ("loc",), ("lastmod", "news:publication_date", "publication_date")),
     "sitemapindex": _Format("sitemap", "sitemap", ("loc",), ("lastmod",)),
     "rss": _RSS,
     "rdf": _RSS,
@@ -47,6 +48,9 @@ _FORMATS: Final = {
 """Formats by the root element: sitemaps.org 0.9, RSS 0.9x to 2.0, Atom (RFC 4287)."""
 _NESTED: Final = frozenset(("publication_date",))
 """Elements that count at any depth of an entry; others such as `image:loc` only directly in it."""
+_NEWS: Final = frozenset(("news:publication_date", "news:title"))
+"""Elements of an article in a news sitemap, with the prefix that they have everywhere; images have titles, too."""
+_MAX_TITLE_CHARACTERS: Final = 500
 
 
 @dataclass
@@ -90,6 +94,8 @@ class _Reader:
         if self._entry is None:
             if local == self._format.entry and depth:
                 self._entry = _Entry(depth, self._base)
+        elif (news := name.lower()) in _NEWS:
+            self._name, self._text, self._characters = news, [], 0
         elif depth == self._entry.depth + 1 or local in _NESTED:
             self._start_field(self._entry, local, attributes)
 
@@ -123,7 +129,8 @@ class _Reader:
 
     def end(self, name: str, depth: int) -> None:
         entry = self._entry
-        if entry is not None and self._name is not None and name.rpartition(":")[2].lower() == self._name:
+        if entry is not None and self._name in (name.lower(), name.rpartition(":")[2].lower()):
+            assert self._name is not None, "an element has a name"
             if text := "".join(self._text).strip():
                 entry.texts.setdefault(self._name, text)
             self._name = None
@@ -137,7 +144,9 @@ class _Reader:
         assert self._format is not None, "an entry is in a root element"
         address = entry.link or next((entry.texts[name] for name in self._format.addresses if name in entry.texts), "")
         date = next((entry.texts[name] for name in self._format.dates if name in entry.texts), None)
-        self._listing.add(self._format.kind, _joined(entry.base, address), *entry.alternates, date=date)
+        published, title = entry.texts.get("news:publication_date", ""), entry.texts.get("news:title", "")
+        listed = Listed(published, " ".join(title.split())[:_MAX_TITLE_CHARACTERS]) if published or title else None
+        self._listing.add(self._format.kind, _joined(entry.base, address), *entry.alternates, date=date, listed=listed)
 
 
 def _joined(base: str | None, reference: str) -> str:

@@ -28,6 +28,7 @@ _HOLD: Final = (
     "INSERT OR IGNORE INTO urls (key, spelling, other_url, host, depth, rank, redirects, chain, state)"
     " VALUES (?, 0, ?, ?, ?, 0, 0, 0, ?)"
 )
+_LIST: Final = "INSERT OR IGNORE INTO listed VALUES (?, ?, ?)"
 _FOREIGN: Final = 1 << 62
 _LINKS_PER_PAGE: Final = 1 << 24
 
@@ -125,6 +126,7 @@ class Additions:
             self._find(part)
             rows = [row for at, link in enumerate(part, index) if (row := self._row(link, at, origin, queued, added))]
             self._db.executemany(_INSERT, rows)
+            self._db.executemany(_LIST, [(link.key, *link.listed) for link in part if link.listed and not link.rule])
             index += len(part)
         self._absent.clear()
         for host, count in added.queued.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class State(IntEnum):
@@ -44,6 +44,13 @@ class Entry:
     is_probe: bool = False
 
 
+class Listed(NamedTuple):
+    """What a news sitemap says about an article, as written; empty where it says nothing."""
+
+    published: str
+    title: str
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """A URL that a page links or redirects to; it is not followed if it has a `rule`.
@@ -52,6 +59,7 @@ class Link:
         spelling: Number of addresses with this canonical URL that were fetched earlier in a chain of redirects.
         chain: As in `Entry`; set by the frontier.
         is_known: Whether it is a page of the crawl before, whose place in the budget of pages is taken.
+        listed: What a news sitemap says about it.
     """
 
     key: str
@@ -63,6 +71,7 @@ class Link:
     spelling: int = 0
     chain: int = 0
     is_known: bool = False
+    listed: Listed | None = None
 
 
 @dataclass(frozen=True)

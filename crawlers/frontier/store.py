@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from corpusmill.crawlers.frontier.additions import Additions, Origin
 from corpusmill.crawlers.frontier.budgets import PatternBudgets
 from corpusmill.crawlers.frontier.companions import Companion
-from corpusmill.crawlers.frontier.entries import Entry, Link, Settled, State
+from corpusmill.crawlers.frontier.entries import Entry, Link, Listed, Settled, State
 from corpusmill.crawlers.frontier.first import FirstUrls
 from corpusmill.crawlers.frontier.foreign import ForeignLinks, SentLink
 from corpusmill.crawlers.frontier.hosts import Host, Hosts
@@ -118,6 +118,11 @@ class Frontier:
         """Return the stored value *name*; None if there is none."""
         row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return row[0] if row else None
+
+    def listed(self, key: str) -> Listed | None:
+        """Return what a news sitemap says about the page *key*; None if none lists it."""
+        row = self._db.execute("SELECT published, title FROM listed WHERE key = ?", (key,)).fetchone()
+        return None if row is None else Listed(*row)
 
     def remember(self, **values: Any) -> None:
         """Store *values* (text or numbers)."""

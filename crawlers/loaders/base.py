@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from corpusmill.crawlers.loaders.about import About
-from corpusmill.crawlers.loaders.streams import decompressed_bytes, file_size
+from corpusmill.crawlers.loaders.streams import decompressed_bytes, file_size, is_blank, sha256_of
 from corpusmill.schemas.document import MAX_BATCH_BYTES, MAX_BATCH_ROWS, OFFER
+from corpusmill.schemas.errors import SourceError
+from corpusmill.schemas.identity import capture_hash
 from corpusmill.schemas.metadata import metadata_column
 from corpusmill.schemas.optouts import respected_kinds
 from corpusmill.schemas.respect import RESPECT_DESCRIPTION, Respect
@@ -49,6 +52,9 @@ class Loader(BaseModel, ABC):
     site_policy: ClassVar[str | None] = None
     """``module:Class`` that judges pages by the files of their site, which `site_files` reads; None if there are none.
     """
+
+    has_deletions: ClassVar[bool] = False
+    """Whether files can name records of other files that are deleted, which `deletions` reads."""
 
     @classmethod
     def recognizes(cls, head: bytes) -> bool:  # noqa: ARG003, for subclasses
@@ -128,10 +134,33 @@ class Loader(BaseModel, ABC):
         """Yield the files that speak for a whole site (schema `SITE_FILE`) among the records in ``[start, end)``."""
         yield from ()
 
+    def deletions(self, path: str, *, start: int = 0, end: int = -1) -> Iterator[list[str]]:
+        """Yield lists of the `source_id`s that the file names as deleted in ``[start, end)``.
+
+        A file that cannot be read gives none: `read` reports it.
+        """
+        yield from ()
+
     @property
     def reads_name(self) -> bool:
         """Whether the records depend on the file's name, so that the name is part of the task's fingerprint."""
         return self.uses_name
+
+    def offers(
+        self, path: str, *, name: str, start: int = 0, end: int = -1, counts: Counter[str] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield what `read` yields. A file in which it finds nothing, not even a record to count, is one row.
+
+        Without that row, an empty file, or one with only a header, would leave no trace in a run.
+        """
+        counted: Counter[str] = Counter() if counts is None else counts
+        before, has_rows = counted.total(), False
+        for batch in self.read(path, name=name, start=start, end=end, counts=counted):
+            has_rows = True
+            yield batch
+        is_whole_file = start == 0 and (end < 0 or end >= file_size(path))
+        if is_whole_file and not has_rows and counted.total() == before:
+            yield from _nothing(path, name)
 
     @abstractmethod
     def read(
@@ -167,6 +196,17 @@ class Respecting(Loader):
     def selectors(self) -> str | None:
         """The selectors of the parts to extract, as in the column `selectors`."""
         return selectors_as_json(self.select, self.drop)
+
+
+def _nothing(path: str, name: str) -> tuple[pa.RecordBatch, ...]:
+    """Return the row of a file without records."""
+    kind, problem, digest = "no_records", "the file has no records", capture_hash(name.encode())
+    with contextlib.suppress(SourceError):  # a format can read a folder
+        kind, problem = ("empty", "the file is empty") if is_blank(path) else (kind, problem)
+        digest = sha256_of(path)
+    offers = Offers()
+    list(offers.add(source_id=digest, record_sha256=digest, rule=f"error.{kind}", message=f"{name}: {problem}"))
+    return offers.rest()
 
 
 def slice_bytes(size: int, *, at_least: int = MIN_SLICE_BYTES) -> int:

@@ -13,11 +13,14 @@ from corpusmill.crawlers.loaders.files import OneDocument
 from corpusmill.crawlers.loaders.gutenberg import FREE
 from corpusmill.crawlers.loaders.office import MAX_FILE_BYTES, bounded_text
 from corpusmill.crawlers.loaders.streamed import bounded
+from corpusmill.crawlers.readers import gutenberg
 from corpusmill.crawlers.readers.epub import Book, book_of
 from corpusmill.crawlers.readers.epub_chapter import chapter_text, first_heading
+from corpusmill.crawlers.readers.gutenberg import is_marked
 from corpusmill.crawlers.readers.license_words import license_in_words
 from corpusmill.crawlers.readers.zip_package import Package
 from corpusmill.schemas.dates import stated, written
+from corpusmill.schemas.decoding.binary import is_binary
 from corpusmill.schemas.errors import DataError
 from corpusmill.schemas.licenses import spdx
 
@@ -59,8 +62,12 @@ class Epub(OneDocument):
         """Return the book in *data*."""
         package = Package(data, what="an EPUB")
         book = book_of(package)
-        texts = [chapter_text(package.read(name), notes="footnotes" in self.keep) for name in book.chapters]
+        chapters = {name: data for name in book.chapters if not is_binary(data := package.read(name))}
+        book.missing.extend(name for name in book.chapters if name not in chapters)
+        texts = (chapter_text(data, notes="footnotes" in self.keep) for data in chapters.values())
         text = bounded_text("\n\n".join(filter(None, texts)))
+        if is_marked(text) and (inner := gutenberg.book_of(text)):
+            text = inner.text
         if not text:
             missing = f"; the archive lacks {', '.join(book.missing[:3])}" if book.missing else ""
             raise DataError(f"the chapters of the book have no text{missing}", kind="no_text")
@@ -68,8 +75,7 @@ class Epub(OneDocument):
         title = next(iter(book.fields.get("title", [])), None)
         return {
             "text": text,
-            "title": title
-            or next(filter(None, (first_heading(package.read(name)) for name in book.chapters[:3])), None),
+            "title": title or next(filter(None, map(first_heading, list(chapters.values())[:3])), None),
             "license": license,
             "license_source": "epub:rights" if license else None,
             "published_at": _moment(book.published),

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, ClassVar, Final
 from corpusmill.crawlers.loaders.about import About
 from corpusmill.crawlers.loaders.media import MAX_CONTENT_BYTES
 from corpusmill.crawlers.loaders.streamed import Broken, Record, Streamed
-from corpusmill.crawlers.loaders.streams import packed
+from corpusmill.crawlers.loaders.streams import available, packed
 from corpusmill.crawlers.readers.feeds import Entry, Feed, feed_of, json_entry, root_name, xml_entry
 from corpusmill.crawlers.readers.xml import elements
 from corpusmill.crawlers.readers.xml_repair import repaired
@@ -36,13 +36,15 @@ class FeedEntries(Streamed):
         license="of each entry or its feed (Creative Commons elements, `rights`), else that of the recipe; most feeds "
         "are under copyright",
         get="download the feeds of sites, or let `crawl: {feeds: [...]}` follow their links to whole articles",
-        tried="six real feeds of RSS 2.0, Atom and JSON Feed",
+        tried="six real feeds of RSS 2.0, Atom and JSON Feed, and the 1,739 test feeds of feedparser",
     )
 
     @classmethod
     def recognizes(cls, head: bytes) -> bool:
         """Return whether a file that begins with *head* is a feed."""
-        return b"jsonfeed.org/version/" in head.replace(b"\\/", b"/") or root_name(head) in _TAGS
+        is_other_rdf = b"<rdf:RDF" in head and b"/rss/" not in head and b"rdf/simple/" not in head
+        is_xml = root_name(head) in _TAGS and not is_other_rdf
+        return is_xml or b"jsonfeed.org/version/" in head.replace(b"\\/", b"/")
 
     def records_of(
         self, stream: BinaryIO, *, name: str, counts: Counter[str], start: int = 0, end: int = -1
@@ -52,13 +54,26 @@ class FeedEntries(Streamed):
         Raises:
             DataError: ``wrong_format``: it is no feed; ``too_large``; ``truncated``: it ends within an entry.
         """
-        data = stream.read(MAX_CONTENT_BYTES + 1)
+        data, broken = _readable(stream)
         if len(data) > MAX_CONTENT_BYTES:
             raise DataError(f"the feed is larger than {MAX_CONTENT_BYTES:,} bytes", kind="too_large")
-        if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
+        if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" and broken is None:
             yield from _json_records(data)
-        else:
+        elif data or broken is None:
             yield from _xml_records(repaired(data))
+        if broken is not None:
+            raise broken
+
+
+def _readable(stream: BinaryIO) -> tuple[bytes, DataError | None]:
+    """Return the bytes of *stream* up to just above the limit, and the error with which it breaks off, if it does."""
+    data = bytearray()
+    try:
+        while len(data) <= MAX_CONTENT_BYTES and (piece := available(stream, MAX_CONTENT_BYTES + 1 - len(data))):
+            data += piece
+    except DataError as error:
+        return bytes(data), error
+    return bytes(data), None
 
 
 def _xml_records(data: bytes) -> Iterator[Record | Broken]:
@@ -68,14 +83,32 @@ def _xml_records(data: bytes) -> Iterator[Record | Broken]:
         found = f"its root element is <{root}>" if root else "it is neither XML nor JSON"
         raise DataError(f"not a feed: {found}", kind="wrong_format")
     feed: Feed | None = None
-    for element in elements(BytesIO(data), tag, root=_bare(root, data)):
+    declared = _declared_entities(data)
+    for element in elements(BytesIO(data), _tag(tag, data), root=_bare(root, data)):
         if feed is None:
             feed = feed_of(data[: element.offset])
         assert element.data is not None, "a feed is smaller than the limit of an element"
         try:
+            if declared is not None and declared.search(element.data):
+                raise DataError("the entry uses entities that the feed declares", kind="entities")
             yield _record(xml_entry(element.data, feed), feed, element.data, element.offset)
         except DataError as error:
             yield Broken(element.data, error.kind, error.message, offset=element.offset)
+
+
+def _tag(local: str, data: bytes) -> str:
+    """Return the name of an entry's element: *local*, or, in a feed without a default namespace, with a prefix."""
+    names = re.findall(rb"<((?:[A-Za-z][\w.-]*:)?%b)(?=[\s/>])" % local.encode(), data)
+    return local if local.encode() in names or not names else names[0].decode()
+
+
+def _declared_entities(data: bytes) -> re.Pattern[bytes] | None:
+    """Return a pattern of references to the entities that *data*, repaired XML, declares itself; None without any.
+
+    They are not expanded, so that an entry cannot grow or name other files. Those of HTML are already replaced.
+    """
+    names = re.findall(rb"<!ENTITY\s+([\w.-]+)\s", data[: data.find(b"]>")]) if b"<!ENTITY" in data else []
+    return re.compile(rb"&(?:amp;)?(?:%b);" % b"|".join(map(re.escape, names))) if names else None
 
 
 def _bare(root: str | None, data: bytes) -> str:

@@ -39,6 +39,7 @@ class Git(Exporting, Streamed):
     """
 
     depends: ClassVar[tuple[str, ...]] = ("markdown-it-py",)
+    version: ClassVar[int] = 2
     about: ClassVar[About] = About(
         license="Of each file: SPDX-License-Identifier, REUSE.toml, .reuse/dep5, or LICENSE in the nearest folder.",
         get="`git clone --bare URL`, or `git bundle create FILE --all`.",

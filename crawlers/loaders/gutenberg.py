@@ -31,6 +31,10 @@ _DECLARED: Final = re.compile(rb"^Character set encoding:\s*([\w-]+)", re.MULTIL
 _HEAD_BYTES: Final = 20_000
 _MARKUP: Final = re.compile(rb"<html[\s>]|<!DOCTYPE html", re.IGNORECASE)
 _IN_NAME: Final = re.compile(r"(?:^|[^\d])pg?(\d{1,6})(?=[.-]|$)|^(\d{1,6})(?=[.-]|$)")
+_PAGE_NUMBER: Final = re.compile(
+    r"<span\b[^>]*\bclass\s*=\s*[\"'][^\"'>]*\bpage(?:num|no|number)\b[^>]*>(?:[^<]|<(?!/?span)[^>]*>){0,200}</span>",
+    re.I,
+)
 _MAX_CATALOG_BYTES: Final = 100_000_000
 _LANGUAGES: Final = {
     "english": "en", "french": "fr", "german": "de", "italian": "it", "spanish": "es", "portuguese": "pt",
@@ -86,7 +90,7 @@ class Gutenberg(Encoded):
 
     def _book(self, data: bytes) -> Book:
         if _MARKUP.search(data[:2_000]):
-            text = plain_text(decode(data, "text/html"))
+            text = plain_text(_PAGE_NUMBER.sub("", decode(data, "text/html")))
         else:
             declared = _DECLARED.search(data[:_HEAD_BYTES])
             named = self.encoding or (declared[1].decode() if declared and not _is_utf8(data) else None)
@@ -105,7 +109,7 @@ class Gutenberg(Encoded):
 def _offer(book: Book, entry: dict[str, str], number: str | None) -> dict[str, Any]:
     fields = book.fields
     number = number or book.number
-    license = entry.get("license") or (FREE if book.is_free else None)
+    license = entry.get("license") or (FREE if book.is_free and "copyrighted" not in entry.get("rights", "") else None)
     language = entry.get("language") or _LANGUAGES.get(fields.get("Language", "").lower(), fields.get("Language", ""))
     published = entry.get("published") or _released(fields)
     metadata = {
@@ -188,6 +192,7 @@ def _of_rdf(data: bytes) -> dict[str, str]:
         "published": next(iter(words("issued")), ""),
         "subjects": "; ".join(text for text in words("subject") if len(text) > 3),
         "license": FREE if "public domain" in rights.lower() else "",
+        "rights": rights.lower(),
     }
     return {name: text for name, text in found.items() if text}
 
@@ -209,6 +214,7 @@ def _of_yaml(text: str, number: str | None) -> dict[str, str]:
         "language": value.get("language"),
         "published": value.get("gutenberg_issued"),
         "license": FREE if "public domain" in str(value.get("rights", "")).lower() else None,
+        "rights": str(value.get("rights", "")).lower(),
     }
     return {name: str(text) for name, text in found.items() if text}
 

@@ -27,7 +27,7 @@ from corpusmill.crawlers.readers.xml import elements, local_name, parsed
 from corpusmill.crawlers.readers.xml_repair import as_utf8, codec_of_head
 from corpusmill.schemas.errors import DataError
 
-Part = Literal["tables", "captions", "formulas", "footnotes", "references", "acknowledgments"]
+Part = Literal["tables", "captions", "formulas", "footnotes", "references", "acknowledgments", "back_sections"]
 _HEAD_BYTES: Final = 1 << 16
 _ROOT: Final = re.compile(rb"<(?:article|pmc-articleset)[\s>]")
 
@@ -46,7 +46,8 @@ class Jats(Streamed):
 
     keep: tuple[Part, ...] = Field(
         default=("tables", "captions", "formulas"),
-        description="Optional parts that stay in the text.",
+        description="Optional parts that stay in the text. `back_sections` are those after the body, such as funding, "
+        "contributions of authors (with their initials) and availability of data.",
         examples=[["tables", "captions", "formulas", "references"]],
     )
     sub_articles: bool = Field(

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final, Literal, NamedTuple, Protocol, TypeAlias
 
-from corpusmill.crawlers.loaders.streams import BrokenStreamError, open_decompressed
+from corpusmill.crawlers.loaders.streams import BrokenStreamError, available, open_decompressed
 from corpusmill.schemas.errors import DataError
 
 MAX_VALUE_BYTES: Final = 64_000_000
@@ -63,8 +63,24 @@ def json_form(path: str, *, text_fields: tuple[str, ...]) -> Form:
             if _is_envelope(JsonStream(stream), text_fields):
                 return "envelope"
     except BrokenStreamError:
-        return "lines"  # reading the file reports the error
+        return _form_of_part(path, text_fields)  # reading the file reports the error
     return "values" if is_open else "lines"
+
+
+def _form_of_part(path: str, text_fields: tuple[str, ...]) -> Form:
+    """Detect the form of a compressed file that breaks off within the lines that `json_form` needs."""
+    try:
+        with open_decompressed(path) as stream:
+            head = available(stream, _READ_BYTES).removeprefix(_BOM).strip()
+        first = head.partition(b"\n")[0].rstrip()
+        if _ARRAY_OF_RECORDS.match(head):
+            return "values"
+        if not first.startswith(b"{") or first != head:
+            return "values" if first.endswith((b"{", b"[", b",")) else "lines"
+        with open_decompressed(path) as stream:
+            return "envelope" if _is_envelope(JsonStream(stream), text_fields) else "lines"
+    except BrokenStreamError:
+        return "lines"
 
 
 def _first_line(stream: BinaryIO) -> tuple[bytes, bool]:
@@ -270,7 +286,7 @@ class JsonStream:
     def _fill(self) -> bool:
         """Read more of the stream and drop the consumed bytes; return False at the end."""
         self._base += self._at
-        piece = self._stream.read(_READ_BYTES)
+        piece = available(self._stream, _READ_BYTES)
         self._data = self._data[self._at :] + piece
         self._at = 0
         return bool(piece)

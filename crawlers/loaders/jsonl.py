@@ -252,6 +252,15 @@ def _frames(path: str, start: int, end: int) -> FrameIndex | None:
     return frames
 
 
+def open_lines(path: str, start: int, end: int) -> tuple[BinaryIO, int]:
+    """Open the file at *path* at the first line of the slice ``[start, end)``; return the stream and that position.
+
+    Raises:
+        DamagedFileError: The file does not contain the slice.
+    """
+    return _first_line(path, start, _frames(path, start, end))
+
+
 def _first_line(path: str, start: int, frames: FrameIndex | None) -> tuple[BinaryIO, int]:
     """Open the file at the first line that begins at or after *start*; return the stream and the line's offset."""
     if start == 0:

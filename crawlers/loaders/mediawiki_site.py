@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from lxml import etree
 
+from corpusmill.crawlers.loaders.streams import available
 from corpusmill.crawlers.readers.xml import local_name, parsed
 from corpusmill.schemas.errors import DataError
 
@@ -84,7 +85,7 @@ def is_utf16(head: bytes) -> bool:
 def read_head(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
     """Return the beginning of *stream* in UTF-8, and a stream with all of it, in UTF-8."""
     pieces, size = [], 0
-    while size < _HEAD_BYTES and (piece := _read(stream)):
+    while size < _HEAD_BYTES and (piece := available(stream, _PIECE_BYTES)):
         pieces.append(piece)
         size += len(piece)
         if b"</siteinfo>" in piece:
@@ -125,13 +126,6 @@ def _namespaces(info: etree._Element) -> dict[str, int]:
     return numbers
 
 
-def _read(stream: BinaryIO) -> bytes:
-    """Read some bytes; what stands before a damaged place is returned before the error is raised."""
-    read1 = getattr(stream, "read1", None)
-    data: bytes = read1(_PIECE_BYTES) if read1 is not None else stream.read(_PIECE_BYTES)
-    return data
-
-
 class _Again(io.RawIOBase):
     """A stream with *head* before the rest."""
 
@@ -146,7 +140,7 @@ class _Again(io.RawIOBase):
         if self._head:
             head, self._head = self._head, b""
             return head
-        return _read(self._rest)
+        return available(self._rest, _PIECE_BYTES)
 
 
 class _Transcoded(io.RawIOBase):
@@ -163,7 +157,7 @@ class _Transcoded(io.RawIOBase):
 
     def read(self, size: int | None = -1, /) -> bytes:
         while True:
-            data, self._head = self._head or _read(self._rest), b""
+            data, self._head = self._head or available(self._rest, _PIECE_BYTES), b""
             text = self._decoder.decode(data, final=not data)
             if text or not data:
                 return text.lstrip("\ufeff").encode()

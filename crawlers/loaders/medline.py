@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pydantic import Field
 from corpusmill.crawlers.loaders.about import About
 from corpusmill.crawlers.loaders.base import cuts
 from corpusmill.crawlers.loaders.streamed import Broken, Record, Streamed
-from corpusmill.crawlers.loaders.streams import is_compressed, packed
+from corpusmill.crawlers.loaders.streams import is_compressed, open_decompressed, packed
 from corpusmill.crawlers.readers.medline import (
     abstract_of,
     headings_of,
@@ -33,6 +34,7 @@ _ROOT: Final = re.compile(
 )
 _OLD_SET: Final = re.compile(rb"<MedlineCitationSet\b")
 _DELETED: Final = re.compile(rb"<PMID\b")
+_DELETED_ID: Final = re.compile(rb"<PMID\b[^>]*>\s*(\d+)\s*</PMID>")
 
 
 class Medline(Streamed):
@@ -46,6 +48,8 @@ class Medline(Streamed):
         get="the annual baseline and the daily update files, from the FTP service of PubMed, as .xml.gz",
         tried="one real citation of PubMed, and made files of both forms",
     )
+
+    has_deletions: ClassVar[bool] = True
 
     keep: tuple[Literal["other_abstracts"], ...] = Field(
         default=(),
@@ -62,6 +66,14 @@ class Medline(Streamed):
     def slices(self, path: str) -> list[tuple[int, int]]:
         """Return byte ranges of a plain file; a citation belongs to the slice in which it begins."""
         return [(0, -1)] if is_compressed(path) else cuts(path)
+
+    def deletions(self, path: str, *, start: int = 0, end: int = -1) -> Iterator[list[str]]:
+        """Yield the PMIDs in the deletions that begin in ``[start, end)``; the citations are not parsed."""
+        with contextlib.suppress(DataError), open_decompressed(path) as stream:
+            if start:
+                stream.seek(start)
+            for element in elements(stream, "DeleteCitation", "DeleteDocument", start=start, end=end):
+                yield [pmid.decode("ascii", "replace") for pmid in _DELETED_ID.findall(element.data or b"")]
 
     def records_of(
         self, stream: BinaryIO, *, name: str, counts: Counter[str], start: int = 0, end: int = -1

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
-
-from pydantic import Field
+from typing import Any, ClassVar
 
 from corpusmill.crawlers.loaders.about import About
-from corpusmill.crawlers.loaders.files import OneDocument
-from corpusmill.crawlers.loaders.office import MAX_FILE_BYTES, offer_of
+from corpusmill.crawlers.loaders.office import Office, offer_of
 from corpusmill.crawlers.loaders.streams import packed
 from corpusmill.crawlers.readers.odt import odt_document
 
 
-class Odt(OneDocument):
+class Odt(Office):
     """OpenDocument texts, without headers, footers, comments, deleted text and names of authors."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".odt", ".ott", *packed(".fodt"))
-    depends: ClassVar[tuple[str, ...]] = ("lxml",)
-    max_bytes: ClassVar[int] = MAX_FILE_BYTES
     about: ClassVar[About] = About(
         license="`license` in the recipe: the format has no field for it.",
         get="Any folder of documents.",
-        tried="generated documents with each feature",
-    )
-
-    keep: tuple[Literal["footnotes"], ...] = Field(
-        default=("footnotes",),
-        description="Optional parts: `footnotes`, that is footnotes and endnotes, and the references to them.",
-        examples=[[]],
+        tried="the 16 test files of odfpy, and generated documents with each feature",
     )
 
     @classmethod

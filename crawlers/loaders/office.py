@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Literal
 
+from pydantic import Field
+
+from corpusmill.crawlers.loaders.files import OneDocument
 from corpusmill.crawlers.loaders.streamed import bounded
 from corpusmill.crawlers.readers.office import Document
 from corpusmill.schemas.dates import stated
@@ -12,6 +15,19 @@ from corpusmill.schemas.errors import DataError
 
 MAX_FILE_BYTES: Final = 256_000_000
 """A larger file is `error.too_large`. Most of a large file is images, which are not read."""
+
+
+class Office(OneDocument):
+    """A loader of text documents with notes."""
+
+    depends: ClassVar[tuple[str, ...]] = ("lxml",)
+    max_bytes: ClassVar[int] = MAX_FILE_BYTES
+
+    keep: tuple[Literal["footnotes"], ...] = Field(
+        default=("footnotes",),
+        description="Optional parts: `footnotes`, that is footnotes and endnotes, and the references to them.",
+        examples=[[]],
+    )
 
 
 def bounded_text(text: str) -> str:

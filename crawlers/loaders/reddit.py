@@ -94,7 +94,8 @@ class Reddit(Authored):
 
     def _is_document(self, post: Post, counts: Counter[str]) -> bool:
         reason = post.absence(keeps_links="links" in self.keep)
-        counts[f"{post.plural}.{reason}"] += reason is not None
+        if reason is not None:
+            counts[f"{post.plural}.{reason}"] += 1
         return reason is None
 
     def _text(self, post: Post) -> str:
@@ -154,7 +155,8 @@ class Reddit(Authored):
         """Yield the document of a thread; before it, the posts in it that cannot be read."""
         latest: dict[str, tuple[Post, Member]] = {}
         for post, member in sorted(((_again(member), member) for member in members), key=_age):
-            counts[f"{post.plural}.repeated"] += post.full_id in latest
+            if post.full_id in latest:
+                counts[f"{post.plural}.repeated"] += 1
             latest[post.full_id] = post, member
         submission = next((post for post, _ in latest.values() if not post.is_comment), None)
         texts: dict[str, str] = {}

@@ -84,7 +84,10 @@ class Reuters(Streamed):
 
 def _story(data: bytes, offset: int) -> Record:
     """Read a story of Reuters-21578."""
-    markup = decode(data, "text/plain; charset=utf-8")
+    try:
+        markup = data.decode()
+    except UnicodeDecodeError:  # a few stories have letters of Latin-1
+        markup = decode(data, "text/plain; charset=windows-1252")
     attributes = dict(_ATTRIBUTE.findall(markup[: markup.find(">")]))
     text_type = dict(_ATTRIBUTE.findall(_between(markup, "<TEXT", ">") or "")).get("TYPE", "NORM")
     whole = _inside(markup, "TEXT") or ""

@@ -32,6 +32,7 @@ _SITE: Final = re.compile(rf"(?:^|/)((?:[a-z0-9-]+\.)*(?:{_SITES})\.(?:com|net))
 _ID: Final = re.compile(r"\d{1,18}")
 _HEAD_BYTES: Final = 1 << 12
 _ROOT: Final = re.compile(rb"<(?:posts|row)[\s/>]")
+_SEVEN_ZIP: Final = b"7z\xbc\xaf\x27\x1c"
 _TAGS: Final = re.compile(r"[^<>|]+")
 
 
@@ -82,8 +83,10 @@ class StackExchange(Authored):
         Raises:
             DataError: ``wrong_format``: the file has no posts; ``truncated``: it ends within a post.
         """
-        head = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES] if start == 0 and hasattr(stream, "peek") else b"<posts>"
+        head = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES] if hasattr(stream, "peek") else b"<posts>"
         root = "posts" if b"<posts" in head else ""
+        if head.startswith(_SEVEN_ZIP):
+            raise DataError("a 7z archive: unpack it, and name its Posts.xml in `path`", kind="wrong_format")
         if not _ROOT.search(head):
             message = "not posts of Stack Exchange: no <posts> and no <row> at the beginning"
             raise DataError(message, kind="wrong_format")
@@ -111,6 +114,9 @@ def _read(data: bytes | None, offset: int, site: str | None, counts: Counter[str
         row = _attributes(data)
         if (kind := row.get("PostTypeId")) not in {QUESTION, ANSWER}:
             counts[f"posts.type_{kind if kind and kind.isdecimal() else 'unknown'}"] += 1
+            return
+        if row.get("DeletionDate"):
+            counts["posts.deleted"] += 1
             return
         assert data is not None, "its attributes were read"
         yield _record(row, [row], data, offset, site)
@@ -147,7 +153,7 @@ def _record(row: dict[str, str], posts: list[dict[str, str]], native: bytes, off
         native=native,
         text="\n\n".join(texts) or None,
         source_id=id,
-        title=" ".join(plain_text(row.get("Title", "")).split()) or None,
+        title=" ".join(row.get("Title", "").split()) or None,
         url=f"https://{site}/{'questions' if is_question else 'a'}/{id}" if site else None,
         license=license,
         license_source="stackexchange:ContentLicense" if "ContentLicense" in row else "stackexchange:CreationDate",
@@ -188,7 +194,9 @@ def _threads(rows: Iterator[Any], site: str | None, counts: Counter[str]) -> Ite
                 continue
             kind = row.get("PostTypeId")
             thread = row["Id"] if kind == QUESTION else row.get("ParentId", "") if kind == ANSWER else ""
-            if _ID.fullmatch(thread):
+            if row.get("DeletionDate"):
+                counts["posts.deleted"] += 1
+            elif _ID.fullmatch(thread):
                 buckets.add(Member(int(row["Id"]), int(thread), element.data, element.offset))
             else:
                 counts[f"posts.type_{kind if kind and kind.isdecimal() else 'unknown'}"] += 1

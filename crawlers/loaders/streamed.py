@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from corpusmill.crawlers.loaders.base import Loader, Offers
 from corpusmill.crawlers.loaders.rows import MAX_METADATA_CHARACTERS, MAX_VALUE_CHARACTERS, is_too_large
-from corpusmill.crawlers.loaders.streams import open_decompressed, sha256_of
+from corpusmill.crawlers.loaders.streams import is_blank, open_decompressed, sha256_of
 from corpusmill.crawlers.loaders.unexpected import expected
 from corpusmill.schemas.document import MAX_TEXT_BYTES
 from corpusmill.schemas.errors import DataError
@@ -102,8 +102,9 @@ class Streamed(Loader):
                     yield from offers.add(**columns(record, counted))
         except DataError as error:
             digest = sha256_of(path)
-            message = f"{name}: {error.message}"
-            yield from offers.add(source_id=digest, record_sha256=digest, rule=error.rule, message=message)
+            is_empty = error.kind == "wrong_format" and is_blank(path)
+            rule, problem = ("error.empty", "the file is empty") if is_empty else (error.rule, error.message)
+            yield from offers.add(source_id=digest, record_sha256=digest, rule=rule, message=f"{name}: {problem}")
         yield from offers.rest()
 
 

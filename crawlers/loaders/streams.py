@@ -174,6 +174,15 @@ def open_decompressed(path: str, *, start: int = 0) -> BinaryIO:
     return file if decode is None else io.BufferedReader(_Pieces(file, decode), _BUFFER_BYTES)
 
 
+def is_blank(path: str) -> bool:
+    """Return whether the file at *path* has no bytes but white space, when decompressed; what cannot be read is not."""
+    try:
+        with open_decompressed(path) as stream:
+            return all(piece.isspace() for piece in pieces(stream))
+    except DataError:
+        return False
+
+
 def is_compressed(path: str) -> bool:
     """Return whether the file at *path* is compressed with gzip, bzip2, xz or zstd."""
     with open_file(path) as file:
@@ -230,6 +239,16 @@ def sha256_of(path: str, *, start: int = 0, end: int | None = None) -> str:
     return digest.hexdigest()
 
 
+def available(stream: Any, size: int) -> bytes:
+    """Return at most *size* bytes of *stream*, empty at its end.
+
+    `read` waits until it has *size* bytes, and loses them if a compressed file breaks off first. This function returns
+    what was decompressed before the break; the next call raises the error.
+    """
+    data: bytes = getattr(stream, "read1", stream.read)(size)
+    return data
+
+
 def pieces(stream: IO[bytes], *, length: int | None = None) -> Iterator[bytes]:
     """Yield the bytes of *stream*, at most *length* of them, in pieces of at most 1 MiB."""
     while (length is None or length > 0) and (piece := stream.read(min(_OUTPUT_BYTES, length or _OUTPUT_BYTES))):
@@ -245,6 +264,7 @@ class _Pieces(io.RawIOBase):
         self._pieces = decode(file)
         self._rest = memoryview(b"")
         self._position = 0
+        self._error: DataError | None = None
 
     def tell(self) -> int:
         return self._position
@@ -254,7 +274,13 @@ class _Pieces(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         while not self._rest:
-            piece = next(self._pieces, None)
+            if self._error is not None:
+                raise self._error  # the decoder has ended with it, which must not look like the end of the file
+            try:
+                piece = next(self._pieces, None)
+            except DataError as error:
+                self._error = error
+                raise
             if piece is None:
                 return 0
             self._rest = memoryview(piece)

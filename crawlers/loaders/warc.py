@@ -42,6 +42,7 @@ from corpusmill.schemas.decoding.texts import decode_text
 from corpusmill.schemas.errors import DataError, SourceError
 from corpusmill.schemas.identity import capture_hash
 from corpusmill.schemas.licenses import spdx
+from corpusmill.schemas.metadata import LISTED_PUBLISHED, LISTED_TITLE
 from corpusmill.schemas.optout_columns import SITE_FILE
 from corpusmill.schemas.optouts import AI_TXT, ROBOTS, TDMREP, as_column
 from corpusmill.schemas.problems import HintedValueError
@@ -74,7 +75,7 @@ class Warc(Exporting, Respecting):
         tried="Samples of Common Crawl, ClueWeb, warcio, jwarc and StormCrawler; ARC, WET and WAT files.",
     )
     export_suffix: ClassVar[str] = ".warc.gz"
-    suffixes: ClassVar[tuple[str, ...]] = packed(".warc", ".warc.wet", ".wet", ".arc")
+    suffixes: ClassVar[tuple[str, ...]] = packed(".warc", ".warc.wet", ".wet", ".warc.wat", ".wat", ".arc")
     version: ClassVar[int] = 7
     depends: ClassVar[tuple[str, ...]] = ("FastWARC",)
     site_policy: ClassVar[str | None] = "corpusmill.crawlers.optouts.site:SitePolicy"
@@ -125,9 +126,10 @@ class Warc(Exporting, Respecting):
         index = self.index or ()
         captures = chosen([index] if isinstance(index, str) else index, self.where, base=base)
         if not captures:
-            problem = "no record of the index fits"
-            hint = "check the condition with a part of it"
-            raise SourceError(problem, field="where", value=self.where, hint=hint)
+            named = index if isinstance(index, str) else ", ".join(index)
+            problem = f"no record matches `{self.where}`" if self.where else "the index has no records"
+            hint = "try a part of the condition"
+            raise SourceError(problem, file=named, field="where", value=self.where, hint=hint)
         yield from archives_of(captures, addresses)
 
     def slices(self, path: str) -> list[tuple[int, int]]:
@@ -245,8 +247,13 @@ def _offer(record: Record) -> dict[str, Any]:
 
 
 def _metadata(record: Record) -> dict[str, str]:
-    """Return why the record is cut, and the languages that the crawler identified, where *record* has them."""
-    known = {"language": record.languages.lower(), "warc_truncated": record.cut}
+    """Return what the archive says about *record*: why it is cut, its languages, and its entry in a news sitemap."""
+    known = {
+        "language": record.languages.lower(),
+        "warc_truncated": record.cut,
+        LISTED_PUBLISHED: record.listed_date,
+        LISTED_TITLE: record.listed_title,
+    }
     return {name: value for name, value in known.items() if value}
 
 

@@ -26,7 +26,7 @@ from corpusmill.crawlers.loaders.streams import (
     pieces,
 )
 from corpusmill.crawlers.loaders.warc_heads import Head, next_version_line, read_head
-from corpusmill.crawlers.warc import RENDERED_AS, ROLE_FIELD
+from corpusmill.crawlers.warc import LISTED_DATE, LISTED_TITLE, RENDERED_AS, ROLE_FIELD
 from corpusmill.schemas.errors import DataError
 
 _MAX_BLOCK_BYTES: Final = MAX_CONTENT_BYTES + MAX_HEADER_BYTES
@@ -73,6 +73,7 @@ class Record:
         role: ``sitemap`` or ``feed`` if this crawler read it as one; otherwise empty.
         is_rendered: Whether a conversion takes the place of this response (`crawlers.rendering`).
         languages: The languages of the text that the crawler identified, separated by commas, most of it first.
+        listed_date: The date of publication in a news sitemap; empty if the crawl found none. So is `listed_title`.
     """
 
     type: str
@@ -86,6 +87,8 @@ class Record:
     role: str = ""
     is_rendered: bool = False
     languages: str = ""
+    listed_date: str = ""
+    listed_title: str = ""
 
     @cached_property
     def response(self) -> Response | None:
@@ -295,6 +298,8 @@ def _record_of(kind: str, fields: dict[str, str], block: Block, *, offset: int, 
         role=fields.get(_ROLE_FIELD, ""),
         is_rendered=RENDERED_AS.lower() in fields,
         languages=fields.get(_LANGUAGES_FIELD, ""),
+        listed_date=fields.get(LISTED_DATE.lower(), ""),
+        listed_title=fields.get(LISTED_TITLE.lower(), ""),
     )
 
 

@@ -12,7 +12,7 @@ from lxml import etree
 
 from corpusmill.crawlers.readers.blocks import Block, joined, letters, numeral, row
 from corpusmill.crawlers.readers.docx_numbering import Numbering, attribute, children
-from corpusmill.crawlers.readers.docx_package import DocxParts, Style, numbers_of, styles_of
+from corpusmill.crawlers.readers.docx_package import DocxParts, Style, is_on, numbers_of, styles_of
 from corpusmill.crawlers.readers.html_text import plain_text
 from corpusmill.crawlers.readers.office import Document
 from corpusmill.crawlers.readers.omml import omml_tex
@@ -23,10 +23,11 @@ from corpusmill.schemas.decoding.pages import decode
 _CONTAINERS: Final = frozenset("hyperlink ins moveTo smartTag sdtContent customXml dir bdo rubyBase".split())
 _BLOCK_CONTAINERS: Final = frozenset("ins moveTo sdtContent customXml".split())
 _CHARACTERS: Final = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
-_NOT_SHOWN: Final = frozenset(("PAGE", "NUMPAGES", "SECTIONPAGES", "TOC"))
-"""Fields whose results are not read: numbers of pages, and contents."""
+_NOT_SHOWN: Final = frozenset(("PAGE", "NUMPAGES", "SECTIONPAGES", "TOC", "TOA", "INDEX"))
+"""Fields whose results are not read: numbers of pages, contents, and indexes."""
 _GALLERIES: Final = ("Table of Contents", "Page Numbers")
-_OFF: Final = frozenset(("0", "false", "off"))
+_OTHER_FORMATS: Final = (b"PK", b"{\\rtf", b"MIME-Version:")
+"""Beginnings of other documents, of RTF and of web archives, which a document can contain as a whole."""
 _SPACES: Final = re.compile(r"[ \t]+\n|\n[ \t]+")
 
 
@@ -81,6 +82,7 @@ class _Reader:
         self._endnotes: list[Block] = []
         self._fields: list[_Field] = []
         self._has_fields = _is_balanced(parts.document)
+        self._hides = False
         self._heading: str | None = None
         self._title: str | None = None
 
@@ -127,7 +129,7 @@ class _Reader:
 
     def _chunk(self, node: etree._Element) -> list[Block]:
         data = self._parts.embedded(attribute(node, "id"))
-        if data is None or data.startswith(b"PK"):
+        if data is None or data.lstrip().startswith(_OTHER_FORMATS):
             self._parts.missing += ["a document in another format"] if data else []
             return []
         return [Block(plain_text(decode(data, "text/html")))]
@@ -135,8 +137,10 @@ class _Reader:
     def _paragraph(self, node: etree._Element, held: str) -> tuple[Block, list[Block], bool]:
         """Return the paragraph *node* after *held*, what follows it, and whether it goes on in the next paragraph."""
         style, list_id, level, goes_on = self._properties(node)
+        outer, self._hides = self._hides, style.is_hidden
         line = _Line([held])
         self._inline(node, line, "")
+        self._hides = outer
         text = letters("".join(line.parts))
         if style.is_contents:
             return Block(""), line.after, False
@@ -181,7 +185,7 @@ class _Reader:
         for node in parent:
             name = local_name(node)
             if name == "r":
-                if not _is_hidden(node):
+                if not self._is_hidden(node):
                     self._inline(node, line, _font(node))
             elif name == "t":
                 self._add(translated(node.text or "", font), line)
@@ -211,6 +215,18 @@ class _Reader:
                 self._alternative(node, line, font)
             elif name in {"drawing", "pict", "object"}:
                 line.after += self._boxes(node)
+
+    def _is_hidden(self, run: etree._Element) -> bool:
+        """Return whether *run* is hidden: itself, or by its style or that of its paragraph."""
+        hides = self._hides
+        for properties in children(run, "rPr"):
+            for node in properties:
+                name = local_name(node)
+                if name == "vanish":
+                    return is_on(node)
+                if name == "rStyle":
+                    hides = self._styles.get(attribute(node, "val"), Style()).is_hidden or hides
+        return hides
 
     def _add(self, text: str, line: _Line) -> None:
         if text and not (self._fields and any(not each.is_shown for each in self._fields)):
@@ -252,6 +268,8 @@ class _Reader:
                 self._fields = outer
             elif name == "AlternateContent":
                 blocks += next(filter(joined, map(self._boxes, _alternatives(child))), [])
+            elif name == "relIds":
+                blocks += map(Block, self._parts.diagram(attribute(child, "dm")))
             else:
                 blocks += self._boxes(child)
         return blocks
@@ -338,19 +356,11 @@ def _is_left_out(control: etree._Element) -> bool:
     for properties in children(control, "sdtPr"):
         for node in properties:
             if local_name(node) == "showingPlcHdr":
-                return attribute(node, "val") not in _OFF
+                return is_on(node)
             galleries = (attribute(child, "val") for child in children(node, "docPartGallery"))
             if any(gallery.startswith(_GALLERIES) for gallery in galleries):
                 return True
     return False
-
-
-def _is_hidden(run: etree._Element) -> bool:
-    return any(
-        local_name(node) == "vanish" and attribute(node, "val") not in _OFF
-        for properties in children(run, "rPr")
-        for node in properties
-    )
 
 
 def _font(run: etree._Element) -> str:

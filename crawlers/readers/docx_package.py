@@ -18,16 +18,18 @@ _ENCRYPTED_STREAM: Final = "EncryptedPackage".encode("utf-16-le")
 _HEADING: Final = re.compile(r"heading ?([1-9])|((?:chapter|book|document|report)?[ _-]?title)", re.IGNORECASE)
 _CONTENTS: Final = re.compile(r"toc ?\d|toc ?heading|table of figures|tocheading", re.IGNORECASE)
 _CODE: Final = re.compile(r"code|preformatted|verbatim|plain text", re.IGNORECASE)
+_OFF: Final = frozenset(("0", "false", "off"))
 _MAX_BASES: Final = 12
 
 
 class Style(NamedTuple):
-    """What the style of a paragraph means; `list` is the id of a list, or empty."""
+    """What the style of a paragraph or a run means; `list` is the id of a list, or empty."""
 
     is_heading: bool = False
     is_title: bool = False
     is_contents: bool = False
     is_code: bool = False
+    is_hidden: bool = False
     list: str = ""
     level: int = 0
 
@@ -106,6 +108,19 @@ class DocxParts:
             return None
         return self.package.read(found)
 
+    def diagram(self, id: str) -> list[str]:
+        """Return the texts of the SmartArt whose data is the part to which the relation *id* leads."""
+        data = self.embedded(id)
+        try:
+            root = None if data is None else parsed(data)
+        except DataError as error:
+            if error.kind in {"too_large", "encrypted"}:
+                raise
+            root = None
+        points = () if root is None else (node for node in root.iter() if local_name(node) == "pt")
+        texts = ("".join(t.text or "" for t in point.iter() if local_name(t) == "t") for point in points)
+        return [" ".join(text.split()) for text in texts if text.strip()]
+
     def properties(self) -> dict[str, str]:
         """Return the core properties: their words, by local name."""
         found = self.package.find("docProps/core.xml")
@@ -137,7 +152,7 @@ def styles_of(root: etree._Element | None) -> tuple[dict[str, Style], str]:
 def _style(id: str, nodes: dict[str, etree._Element]) -> Style:
     style = Style()
     list_id = ""
-    outline = level = None
+    outline = level = vanish = None
     seen: set[str] = set()
     while id in nodes and id not in seen and len(seen) < _MAX_BASES:
         seen.add(id)
@@ -150,6 +165,9 @@ def _style(id: str, nodes: dict[str, etree._Element]) -> Style:
             is_contents=style.is_contents or _CONTENTS.fullmatch(name) is not None,
             is_code=style.is_code or _CODE.search(name) is not None,
         )
+        for properties in children(nodes[id], "rPr"):
+            for node in children(properties, "vanish"):
+                vanish = is_on(node) if vanish is None else vanish
         for properties in children(nodes[id], "pPr"):
             for node in properties:
                 if local_name(node) == "outlineLvl" and outline is None:
@@ -160,7 +178,13 @@ def _style(id: str, nodes: dict[str, etree._Element]) -> Style:
                     level = own_level if level is None else level
         id = values.get("basedOn", "")
     is_outlined = outline is not None and outline.isdecimal() and len(outline) < 10 and int(outline) < 9
-    return style._replace(is_heading=style.is_heading or is_outlined, list=list_id, level=level or 0)
+    is_heading = style.is_heading or is_outlined
+    return style._replace(is_heading=is_heading, is_hidden=vanish is True, list=list_id, level=level or 0)
+
+
+def is_on(node: etree._Element) -> bool:
+    """Return whether the property *node*, such as `vanish`, is set."""
+    return attribute(node, "val") not in _OFF
 
 
 def numbers_of(properties: etree._Element) -> tuple[str, int | None]:

@@ -19,7 +19,15 @@ _NAMED: Final = re.compile(rb"&(?!#|amp;|lt;|gt;|quot;|apos;)")
 _OUT: Final = frozenset("toc landmarks page-list pagebreak cover loi lot".split())
 """Values of `epub:type` of what is not read: contents, covers, numbers of pages."""
 _OUT_ROLES: Final = frozenset("doc-toc doc-pagebreak doc-pagelist doc-cover".split())
-_PAGE_CLASSES: Final = frozenset("pagenum pageno page-number pagenumber pg-boilerplate".split())
+_PAGE_CLASSES: Final = frozenset("pagenum pageno page-number pagenumber pg-boilerplate pgheader pgfooter".split())
+_DTBOOK_OUT: Final = frozenset(("pagenum", "prodnote"))
+_DTBOOK_SECTIONS: Final = "book frontmatter bodymatter rearmatter level level1 level2 level3 level4 level5 level6"
+_DTBOOK: Final = {
+    **{"doctitle": "h1", "covertitle": "h1", "docauthor": "p", "list": "ul", "linegroup": "section", "line": "div"},
+    **dict.fromkeys(_DTBOOK_SECTIONS.split(), "section"),
+}
+"""Elements of DTBook, by those of HTML that stand for the same."""
+_TYPE: Final = "{http://www.idpf.org/2007/ops}type"
 _NOTES: Final = frozenset("footnote footnotes endnote endnotes rearnote rearnotes".split())
 _NOTE_ROLES: Final = frozenset("doc-footnote doc-endnote doc-endnotes".split())
 _BACKLINK_ROLES: Final = frozenset(("doc-backlink",))
@@ -43,6 +51,8 @@ def chapter_text(data: bytes, *, notes: bool) -> str:
         markup = decode(data, "text/html")
         body = _BODY.search(markup)
         return letters(plain_text(markup[body.start() :] if body else markup))
+    if root.tag == "dtbook":
+        _translate(root)
     _simplify(root, notes=notes)
     if _is_contents(root):
         return ""
@@ -91,13 +101,28 @@ def _is_contents(root: etree._Element) -> bool:
     return linked >= _MIN_LINKED * len("".join("".join(body.itertext()).split()))
 
 
+def _translate(root: etree._Element) -> None:
+    """Give the elements of a book in DTBook the names of HTML, with notes and their marks as EPUB marks them."""
+    for node in list(root.iter(etree.Element)):
+        if node.tag in _DTBOOK_OUT:
+            _replace(node, "")
+        elif node.tag == "note":
+            node.tag = "aside"
+            node.set(_TYPE, "footnote")
+        elif node.tag == "noteref":
+            node.tag = "a"
+            node.set(_TYPE, "noteref")
+        else:
+            node.tag = _DTBOOK.get(str(node.tag), node.tag)
+
+
 def _simplify(root: etree._Element, *, notes: bool) -> None:
     """Remove from *root* what is not read, and replace formulas and references to notes by words."""
     for node in list(root.iter(etree.Element)):
         parent = node.getparent()
         if parent is None or not isinstance(node.tag, str):
             continue
-        types, roles = _words(node, "type"), frozenset((node.get("role") or "").split())
+        types, roles = _types(node), frozenset((node.get("role") or "").split())
         if (
             types & _OUT
             or roles & _OUT_ROLES
@@ -132,9 +157,9 @@ def _simplify_link(node: etree._Element, types: frozenset[str], roles: frozenset
         _replace(node, f"[{label}]" if notes and label else "")
 
 
-def _words(node: etree._Element, name: str) -> frozenset[str]:
-    """Return the words of the attribute *name* of the namespace of EPUB, however a parser writes that."""
-    value = node.get("{http://www.idpf.org/2007/ops}" + name) or node.get("epub:" + name) or ""
+def _types(node: etree._Element) -> frozenset[str]:
+    """Return the words of the attribute `epub:type`, however a parser writes that."""
+    value = node.get(_TYPE) or node.get("epub:type") or ""
     return frozenset(value.split())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,12 +14,12 @@ from lxml import etree
 
 from corpusmill.crawlers.readers.html_text import plain_text
 from corpusmill.crawlers.readers.xml import parsed
-from corpusmill.schemas.dates import stated
+from corpusmill.schemas.dates import stated, written
 from corpusmill.schemas.decoding.references import unescaped
 from corpusmill.schemas.licenses import spdx
 
 _BODIES: Final = (
-    *("content:encoded", "content", "body", "xhtml:body", "summary", "description"),
+    *("content:encoded", "content", "fullitem", "body", "xhtml:body", "summary", "description"),
     *("media:description", "itunes:summary", "dc:description", "dcterms:description"),
 )
 _DATES: Final = ("pubdate", "published", "issued", "dc:date", "dcterms:issued", "dcterms:created", "date", "created")
@@ -30,6 +31,13 @@ _ASIDE: Final = re.compile(rb"<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^\[>]*(?:\[.*?\])?\
 _PREFIX: Final = re.compile(rb"[</\s]([A-Za-z][\w.-]*):[A-Za-z]")
 _PREFIXED: Final = re.compile(r"(</?)[A-Za-z][\w.-]*:(?=[A-Za-z])")
 _TAG: Final = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]\w{1,31});")
+_NO_MARKUP: Final = re.compile(
+    r"<(?=/?(?!(?:a|abbr|b|big|br|cite|code|del|div|em|font|h\d|i|img|ins|mark|p|q|ruby|rt|rp|s|script|small|span|strike"
+    r"|strong|style|sub|sup|tt|u|wbr)\b)[a-zA-Z])",
+    re.IGNORECASE,
+)
+"""Beginning of a tag that does not format words of a title: it is one of its words, as in ``The <video> element``."""
+_MONTH: Final = re.compile(r"[^\W\d_]{3}")
 _HEAD_BYTES: Final = 1 << 16
 
 License = tuple[str, str]
@@ -75,7 +83,7 @@ def feed_of(head: bytes) -> Feed:
     root = etree.fromstring(head, etree.XMLParser(recover=True, resolve_entities=False, no_network=True))
     if root is None:
         return Feed()
-    channel = next((child for child in root if _name(child) == "channel"), root)
+    channel = next((child for child in root if _name(child, root.prefix).rpartition(":")[2] == "channel"), root)
     fields = _fields(channel)
     links = [link for link in fields.get("link", []) if link.get("rel", "alternate") == "alternate"]
     base = _attribute(root, "base") or _attribute(channel, "base")
@@ -139,23 +147,27 @@ def _fields(parent: etree._Element) -> dict[str, list[etree._Element]]:
     """Return the children of *parent* by name, and what stands in groups of Media RSS."""
     fields: dict[str, list[etree._Element]] = {}
     for child in parent:
-        name = _name(child)
+        name = _name(child, parent.prefix)
         if name == "media:group" or name == "media:content":
             for inner in child:
-                fields.setdefault(_name(inner), []).append(inner)
+                fields.setdefault(_name(inner, parent.prefix), []).append(inner)
         elif name:
             fields.setdefault(name, []).append(child)
     return fields
 
 
-def _name(element: etree._Element) -> str:
-    """Return the name of *element* in lower case, with its prefix unless that is one of Atom or RSS itself."""
+def _name(element: etree._Element, own: str | None) -> str:
+    """Return the name of *element* in lower case, with its prefix unless that is *own* or one of Atom and RSS.
+
+    Args:
+        own: The prefix of the feed itself, which a feed without a default namespace has.
+    """
     tag = element.tag
     if not isinstance(tag, str):
         return ""
     local = tag.rpartition("}")[2].lower()
     prefix = (element.prefix or "").lower()
-    return local if prefix in {"", "atom", "a10", "rss", "rdf"} else f"{prefix}:{local}"
+    return local if prefix in {"", (own or "").lower(), "atom", "a10", "rss", "rdf"} else f"{prefix}:{local}"
 
 
 def _attribute(element: etree._Element, name: str) -> str | None:
@@ -164,7 +176,14 @@ def _attribute(element: etree._Element, name: str) -> str | None:
 
 
 def _words(element: etree._Element) -> str:
-    return "".join(element.itertext()).strip()
+    """Return the text in *element*, decoded if it is in Base64 (`mode` of Atom 0.3); empty if it cannot be."""
+    words = "".join(element.itertext()).strip()
+    if (element.get("mode") or "").strip().lower() != "base64":
+        return words
+    try:
+        return base64.b64decode(words).decode().strip()
+    except ValueError:
+        return ""
 
 
 def _texts(fields: dict[str, list[etree._Element]], name: str) -> Iterator[str]:
@@ -172,12 +191,23 @@ def _texts(fields: dict[str, list[etree._Element]], name: str) -> Iterator[str]:
 
 
 def _first_line(fields: dict[str, list[etree._Element]], name: str) -> str | None:
-    return next((line for element in fields.get(name, []) if (line := _line(_words(element)))), None)
+    return next((line for element in fields.get(name, []) if (line := _title(element))), None)
+
+
+def _title(element: etree._Element) -> str | None:
+    """Return the words of *element* in one line: HTML unless its `type` says that its text is final."""
+    is_final = element.get("type", "").strip().lower() in {"text", "text/plain", "xhtml", "application/xhtml+xml"}
+    words = _words(element)
+    return (" ".join(words.split()) or None) if is_final else _line(words)
 
 
 def _line(text: str) -> str | None:
-    """Return *text*, which may be HTML, even escaped twice, in one line."""
-    return " ".join(_html_text(unescaped(text)).split()) or None
+    """Return *text*, which may be HTML, even escaped twice, in one line.
+
+    >>> _line("R&amp;amp;D of the &lt;b&gt;new&lt;/b&gt; &lt;video&gt; tag")
+    'R&D of the new <video> tag'
+    """
+    return " ".join(_html_text(_NO_MARKUP.sub("&lt;", unescaped(text))).split()) or None
 
 
 def _html_text(text: str) -> str:
@@ -189,10 +219,10 @@ def _body(element: etree._Element) -> str:
     kind = (element.get("type") or "html").strip().lower()
     if kind in {"xhtml", "application/xhtml+xml"} or len(element):
         return plain_text(_PREFIXED.sub(r"\1", etree.tostring(element, encoding="unicode", with_tail=False)))
-    text = "".join(element.itertext())
+    text = _words(element)
     if kind in {"html", "text/html", "escaped"}:
         return _html_text(text)
-    return text.strip() if kind.startswith("text") or kind == "plain" else ""
+    return text if kind.startswith("text") or kind == "plain" else ""
 
 
 def _address(fields: dict[str, list[etree._Element]]) -> str | None:
@@ -219,7 +249,12 @@ def _joined(base: str | None, address: str | None) -> str | None:
 
 
 def _date(texts: Iterator[str]) -> datetime | None:
-    return next((moment for text in texts if (moment := stated(text)) is not None), None)
+    """Return the first of *texts* that is a date; one in words, such as ``2 janvier 2006``, is the day in UTC."""
+    for text in texts:
+        moment = stated(text) or (written(text, month_first=True) if _MONTH.search(text) else None)
+        if moment is not None:
+            return moment
+    return None
 
 
 def _license(fields: dict[str, list[etree._Element]]) -> License | None:

@@ -11,54 +11,50 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from corpusmill.crawlers.readers.gutenberg_additions import without_additions
+
 _FLAGS: Final = re.MULTILINE | re.IGNORECASE
 _START: Final = re.compile(
-    r"^[^\S\n]{0,20}\*{2,3}[^\S\n]{0,20}START(?:ED)? OF TH(?:E|IS) PROJECT GUTENBERG[^*]{0,400}\*{0,3}[^\S\n]*$", _FLAGS
+    r"^[^\S\n]{0,20}\*{2,3}[^\S\n]{0,20}START(?:ED)? OF TH(?:E|IS) (?:COPYRIGHTED )?PROJECT GUTENBERG"
+    r"[^*]{0,400}\*{0,3}[^\S\n]*$",
+    _FLAGS,
 )
 _SMALL_PRINT: Final = re.compile(
     r"^\W{0,3}END\W{1,3}THE SMALL PRINT.*(?:\n(?!\n).*END\*.*)?$|^\*END\*.*THE SMALL PRINT.*$", _FLAGS
 )
 _SMALL_PRINT_START: Final = re.compile(r"^\W{0,5}START\W{1,4}(?:OF )?(?:THE )?SMALL PRINT", _FLAGS)
 _END: Final = re.compile(
-    r"^[ \t]{0,20}(?:\*{2,3}[ \t]{0,20}END OF TH(?:E|IS) PROJECT GUTENBERG|\*{3} ?(?:START|END): FULL LICENSE"
-    r"|\W{0,4}(?:The )?(?:End|Ende|Fin|Fine|Fim|Einde|Slut|Konec|Loppu|Koniec)\s+"
-    r"(?:(?:of|de|di|do|dieses|van|på|del|du)\s+)?(?:(?:the|this|dit|diesem|le|la)\s+)?(?:etext of\s+)?"
-    r"Proje[ck]t\s+Gutenberg)",
+    r"^[ \t]{0,20}(?:\*{2,3}[ \t]{0,20}END OF TH(?:E|IS) (?:COPYRIGHTED )?PROJECT GUTENBERG"
+    r"|\*{3} ?(?:START|END): FULL LICENSE)",
     _FLAGS,
 )
-_MADE: Final = (
-    "produced|prepared|transcribed|scanned|entered|typed|proofread|proofed|digiti[sz]ed|created|converted|compiled"
-    "|contributed|submitted|provided|posted|marked up|formatted|OCRed"
+_LICENSE: Final = re.compile(
+    r"^[ \t]{0,20}(?:\*{3,9} ?This file should be named|Updated editions will replace the previous)", _FLAGS
 )
-_FILE: Final = "e-?text|e-?book|html version|electronic (?:version|edition|text)|text file|file|digital text|plain text"
-_CREDITS: Final = (
-    rf"\(?(?:{_MADE})(?:,? (?:and |& )?\w+(?:ed|ing))* (?:by|from)\b",
-    rf"[\[(]?(?:this |the )?(?:project gutenberg )?(?:{_FILE}) (?:was |were |is )?(?:first )?(?:{_MADE})\b",
-    r"\(?this book was (?:produced|made|created|prepared|scanned) from\b",
-    r"(?:scanning|proof-?reading|ocr|html|e-?text|transcription)(?: and [\w-]+)? (?:done |courtesy )?(?:by|of)\b",
-    r"the internet wiretap\b|(?:the )?online distributed proof|distributed proofreading",
-    r"images (?:of the original|courtesy)\b",
-    r"(?:note: )?project gutenberg (?:also )?has\b|(?:the )?project gutenberg(?:'s)? (?:e-?text|e-?book|edition)",
-    r"note: (?:images|there is)\b|html version|updated editions will|end of (?:the )?project gutenberg",
-    r"(?:https?://|www\.)\S+\s*\Z|[\w.+-]+@[\w.-]+\.\w+\s*\Z|e-?mail\b.{0,60}@|credits?:",
+"""What follows the book; the first also stands in old headers."""
+_END_LINE: Final = re.compile(
+    r"^[ \t]{0,20}[^\w\n]{0,4}(?:The )?(?:End|Ende|Fin|Fine|Fim|Einde|Slut|Konec|Loppu|Koniec)\s+"
+    r"(?:(?:of|de|di|do|dieses|van|på|del|du)\s+)?(?:(?:the|this|dit|diesem|le|la)\s+)?(?:etext of\s+)?"
+    r"Proje[ck]?t\s+Gutenberg",
+    _FLAGS,
 )
-_CREDIT: Final = re.compile(rf"\A\W{{0,4}}(?:{'|'.join(_CREDITS)})", re.IGNORECASE)
-_NOTE: Final = re.compile(r"\A[\W_]{0,6}(?:transcriber(?:['’]?s['’]?)?|e-?text)\W{1,3}(?:end)?notes?\b", re.IGNORECASE)
-_ONLY_HEADING: Final = 40
-_FIRST_PARAGRAPHS: Final = 25
-"""Paragraphs at the beginning among which credits are looked for: title pages are longer than one expects."""
-_LAST_PARAGRAPHS: Final = 12
-_MAX_CREDIT_CHARACTERS: Final = 700
+_MAX_END_CHARACTERS: Final = 3_000
+"""What can stand between the end line of a book and the license."""
+_PARAGRAPH: Final = re.compile(r"\A[^\n]{1,200}(?:\n[^\n]{1,200}){0,3}\s*\Z")
+"""A paragraph with nothing after it."""
+_WORLD_LIBRARY: Final = re.compile(r"<<THIS ELECTRONIC VERSION OF[^>]{1,2000}>>\s*", re.IGNORECASE)
+"""A notice that stands many times in the works of Shakespeare."""
 _HEADER_CHARACTERS: Final = 60_000
 """Part of a file in which a header can end; the longest small prints have 15,000 characters."""
 _FIELD: Final = re.compile(r"^([A-Z][A-Za-z ]{2,24}):[ \t]*(\S.*(?:\n[ \t]{2,}\S.*){0,4})$", re.MULTILINE)
 _NUMBER: Final = re.compile(r"\[?(?:E-?(?:book|text))[ ]?(?:No\.?\s*|#\s?)(\d{1,6})\]?", re.IGNORECASE)
 _OLD_TITLE: Final = re.compile(
-    r"^\W*(?:The |This is the )?Project Gutenberg(?:'s)?\s+(?:E-?text|E-?book|Edition)?\s*(?:of|,)?\s*"
-    r"(\S.{1,200}?)(?:,? by (.{2,80}))?\s*$",
+    r"^\W*(?:The |This is the )?Project Gutenberg(?:'s)?\s+(?!is |has |was |presents )"
+    r"(?:E-?text|E-?book|Edition)?\s*(?:of|,)?\s*(\S.{1,200}?)(?:,? by (.{2,80}))?\s*$",
     _FLAGS,
 )
-_BLANK: Final = re.compile(r"\n(?:[ \t]*\n)+")
+_PAGE: Final = re.compile(r"\[(?:Pg|Page) ?[\divxlc]{1,6}\][ ]?", re.IGNORECASE)
+"""The number of a page of the printed book, which some transcribers leave in the text."""
 _PLACEHOLDER: Final = re.compile(r"^[ \t]*\[(?:Illustration|Plate|Picture|Frontispiece)\.?\][ \t]*$\n?", _FLAGS)
 
 
@@ -88,11 +84,16 @@ def book_of(text: str, *, keep_notes: bool = False) -> Book | None:
     fields = header_fields(head)
     number = _NUMBER.search(fields.get("Release Date", "")) or _NUMBER.search(fields.get("Posting Date", ""))
     number = number or _NUMBER.search(head)
-    body = _PLACEHOLDER.sub("", text[begin:end])
+    body = _WORLD_LIBRARY.sub("", _PAGE.sub("", _PLACEHOLDER.sub("", text[begin:end])))
     lower = " ".join(f"{head}\n{text[end:]}".lower().split())
     is_free = "almost no restrictions" in lower or '"public domain" work' in lower or "for public domain" in lower
-    is_free = is_free and "this is a copyrighted project gutenberg" not in lower
-    return Book(_without_additions(body, keep_notes=keep_notes), number[1] if number else None, fields, is_free)
+    is_free = is_free and "copyrighted project gutenberg" not in lower and "nor public domain" not in lower
+    return Book(without_additions(body, keep_notes=keep_notes), number[1] if number else None, fields, is_free)
+
+
+def is_marked(text: str) -> bool:
+    """Return whether *text* has the line with which a book of Project Gutenberg begins today."""
+    return _START.search(text[:_HEADER_CHARACTERS]) is not None
 
 
 def header_fields(head: str) -> dict[str, str]:
@@ -103,7 +104,7 @@ def header_fields(head: str) -> dict[str, str]:
     """
     fields: dict[str, str] = {}
     for name, value in _FIELD.findall(head):
-        fields.setdefault(name, " ".join(value.split()))
+        fields.setdefault(name.title(), " ".join(value.split()))
     if "Title" not in fields and (match := _OLD_TITLE.search(head[:3_000])):
         fields["Title"] = " ".join(match[1].split()).strip(" *")
         if match[2] and "Author" not in fields:
@@ -126,26 +127,18 @@ def _beginning(text: str) -> int:
 
 
 def _ending(text: str, begin: int) -> int:
-    """Return where the book ends: before the first mark of an end, or a small print that stands after the book."""
-    marks = [match.start() for pattern in (_END, _SMALL_PRINT_START) if (match := pattern.search(text, begin))]
-    return min(marks, default=len(text))
+    """Return where the book ends: before the line that says so, the license, or a small print after the book.
+
+    Of lines such as "End of the Project Gutenberg …" the last one counts: others can be sentences of the book.
+    """
+    patterns = ((_END, begin), (_SMALL_PRINT_START, begin), (_LICENSE, max(begin, len(text) // 2)))
+    marks = [match.start() for pattern, first in patterns if (match := pattern.search(text, first))]
+    limit = min(marks, default=len(text))
+    lines = [line.start() for line in _END_LINE.finditer(text, begin, limit) if _stands_alone(text, line.start())]
+    end = lines[-1] if lines and (not marks or limit - lines[-1] <= _MAX_END_CHARACTERS) else limit
+    return next((line for line in lines if line < end and _PARAGRAPH.match(text[line:end])), end)
 
 
-def _without_additions(body: str, *, keep_notes: bool) -> str:
-    """Return *body* without the credits at its beginning and end, and without notes of transcribers."""
-    paragraphs = [part.strip("\n") for part in _BLANK.split(body.strip("\n \t"))]
-    gaps = _BLANK.findall(body.strip("\n \t"))
-    keep = [True] * len(paragraphs)
-    for index in (*range(min(_FIRST_PARAGRAPHS, len(keep))), *range(max(0, len(keep) - _LAST_PARAGRAPHS), len(keep))):
-        part = paragraphs[index].strip()
-        keep[index] = keep[index] and not (_CREDIT.match(part) and len(part) <= _MAX_CREDIT_CHARACTERS)
-        if not keep_notes and _NOTE.match(part):
-            keep[index] = False
-            if len(part) <= _ONLY_HEADING and index + 1 < len(keep):
-                keep[index + 1] = False
-    lines: list[str] = []
-    for index, part in enumerate(paragraphs):
-        if keep[index] and part:
-            gap = "\n" * min(gaps[index - 1].count("\n"), 3) if lines and index else ""
-            lines.append(gap + part)
-    return "".join(lines)
+def _stands_alone(text: str, start: int) -> bool:
+    """Return whether an empty line is before *start*, or nothing but the book's beginning."""
+    return text[max(0, start - 200) : start].replace(" ", "").endswith(("\n\n", "\t\n")) or not text[:start].strip()

@@ -66,7 +66,9 @@ def text_of(article: etree._Element, *, keep: frozenset[str]) -> str:
             writer.block(element)
     if (back := article.find("back")) is not None:
         for child in back:
-            if local_name(child) in {"app", "app-group", "ack", "fn-group", "ref-list", "glossary"}:
+            kind = local_name(child)
+            is_section = kind == "sec" and "back_sections" in keep
+            if is_section or kind in {"app", "app-group", "ack", "fn-group", "ref-list", "glossary"}:
                 writer.block(child)
     return writer.text()
 

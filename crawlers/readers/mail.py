@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from email import message_from_bytes
-from email.errors import HeaderParseError
+from email.errors import CloseBoundaryNotFoundDefect, HeaderParseError
 from email.header import decode_header
 from email.message import Message
 from typing import Final
@@ -41,6 +41,9 @@ _PGP_HEADER: Final = re.compile(r"^-----BEGIN PGP SIGNED MESSAGE-----\n(?:[A-Za-
 _PGP_SIGNATURE: Final = re.compile(
     r"^-----BEGIN PGP SIGNATURE-----\n.*?(?:^-----END PGP SIGNATURE-----$|\Z)", re.M | re.S
 )
+_PGP_KEY: Final = re.compile(
+    r"^-----BEGIN PGP PUBLIC KEY BLOCK-----\n.*?(?:^-----END PGP PUBLIC KEY BLOCK-----$|\Z)", re.M | re.S
+)
 _PGP_MESSAGE: Final = re.compile(r"\A\s*-----BEGIN PGP MESSAGE-----$", re.MULTILINE)
 _SCRUBBED: Final = re.compile(
     r"^-{10,} next part -{10,}[ \t]*\n(?:An? [^\n]{0,40}attachment was scrubbed\.\.\.[ \t]*\n"
@@ -71,6 +74,24 @@ def message_of(data: bytes) -> Message:
     return message_from_bytes(data)
 
 
+def is_cut(message: Message, data: bytes) -> bool:
+    """Return whether *data*, the bytes of *message*, end within its headers, a part, or base64 of four characters."""
+    _, _, body = data.replace(b"\r\n", b"\n").partition(b"\n\n")
+    length = str(message.get("content-length", "")).strip()
+    if not body or (length.isdecimal() and len(length) < 12 and int(length) > len(body) + data.count(b"\r\n") + 1):
+        return True
+    for part in message.walk():
+        if any(isinstance(defect, CloseBoundaryNotFoundDefect) for defect in part.defects):
+            return True
+        payload = "" if part.is_multipart() else str(part.get_payload())
+        if (
+            str(part.get("content-transfer-encoding", "")).strip().lower() == "base64"
+            and len("".join(payload.split())) % 4
+        ):
+            return True
+    return False
+
+
 def header(message: Message, name: str) -> str:
     """Return the header *name* decoded (RFC 2047), in one line; empty if there is none.
 
@@ -99,6 +120,13 @@ def text_of(message: Message, *, keep: frozenset[str], counts: Counter[str]) -> 
     """
     texts = (_tidied(text, keep) for text in _texts(message, keep, counts))
     return "\n\n".join(text for text in texts if text)
+
+
+def plain_text_of(message: Message) -> str:
+    """Return the text of a *message* that is plain text in one part, as it was written; else nothing."""
+    if message.is_multipart() or message.get_content_type() != "text/plain":
+        return ""
+    return _text(message, "text/plain", frozenset())
 
 
 def _texts(part: Message, keep: frozenset[str], counts: Counter[str]) -> Iterator[str]:
@@ -208,7 +236,7 @@ def _tidied(text: str, keep: frozenset[str]) -> str:
         raise DataError("the message is encrypted", kind="encrypted")
     if "-----BEGIN PGP SIGNED" in text:
         text = re.sub(r"^- (?=-)", "", _PGP_HEADER.sub("", text), flags=re.MULTILINE)
-    text = _UUENCODED.sub("", _SCRUBBED.sub("", _PGP_SIGNATURE.sub("", text)))
+    text = _UUENCODED.sub("", _SCRUBBED.sub("", _PGP_KEY.sub("", _PGP_SIGNATURE.sub("", text))))
     text = _FOOTER.sub("", text.rstrip())
     if "signatures" not in keep and (mark := _SIGNATURE.search(text)):
         text = text[: mark.start()]

@@ -31,6 +31,8 @@ _SHAPES: Final = frozenset(
 )
 _MAX_SPACES: Final = 1000
 _MAX_REPEATS: Final = 100
+_TITLE: Final = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}title"
+"""The field with the title of the document; other elements of this name describe pictures."""
 _DRAWING: Final = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}"
 
 
@@ -160,7 +162,7 @@ class _Reader:
                 line.add(f"${tex_of(node)}$")
             elif name in {"hidden-paragraph", "conditional-text"} and attribute(node, "is-hidden") == "true":
                 pass
-            elif name and name not in _LEFT_OUT and not self._is_hidden(node):
+            elif node.tag == _TITLE or (name and name not in _LEFT_OUT and not self._is_hidden(node)):
                 self._inline(node, line)
             line.add(node.tail)
 

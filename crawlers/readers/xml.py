@@ -12,13 +12,16 @@ from typing import BinaryIO, Final, NamedTuple
 
 from lxml import etree
 
+from corpusmill.crawlers.loaders.streams import available
 from corpusmill.schemas.errors import DataError
 
 MAX_RECORD_BYTES: Final = 64_000_000
 """A larger record is `error.too_large`."""
 MAX_COMMENT_BYTES: Final = 1 << 20
 """The beginning of a comment without an end within so many bytes is read as text, so that it hides no records."""
-_MAX_TAG_BYTES: Final = 1 << 16
+_MAX_TAG_BYTES: Final = 1 << 20
+"""A post of Stack Exchange is an attribute: 30,000 characters, which can be several times as long with their escapes.
+"""
 _READ_BYTES: Final = 1 << 20
 _OPENING: Final = re.compile(rb"<(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>")
 _SECTIONS: Final = {b"<!--": (b"-->", MAX_COMMENT_BYTES), b"<![CDATA[": (b"]]>", MAX_RECORD_BYTES)}
@@ -33,7 +36,13 @@ class Element(NamedTuple):
 
 
 def elements(
-    stream: BinaryIO, *tags: str, start: int = 0, end: int = -1, max_bytes: int = MAX_RECORD_BYTES, root: str = ""
+    stream: BinaryIO,
+    *tags: str,
+    start: int = 0,
+    end: int = -1,
+    max_bytes: int = MAX_RECORD_BYTES,
+    root: str = "",
+    is_inside: bool = False,
 ) -> Iterator[Element]:
     """Yield the elements *tags* that begin in ``[start, end)`` of *stream*, which must be at *start*, in UTF-8.
 
@@ -41,7 +50,9 @@ def elements(
     beginning.
     Tags in comments and CDATA sections do not count, except that *start* must not lie within such a section.
 
-    With *root*, a stream that is read from 0 to its end must have the end of this element, which contains all others.
+    With *root*, the stream must have the end of this element, which contains all others, after the last of *tags*. Of
+    the slices of a file, only the one with the last of *tags* is read to the end of the file, so it alone reports this.
+    Without any of *tags*, a slice at 0 reports it, unless it *is_inside* the root element, as the later ones are.
 
     Raises:
         DataError: ``truncated``: the last element, or *root*, has no end.
@@ -51,10 +62,10 @@ def elements(
     [b'<b>1</b>', b"<b x='2>'/>"]
     """
     names = b"|".join(re.escape(tag.encode()) for tag in tags)
-    last = re.escape(root.encode()) if root and start == 0 else rb"(?!)"
+    last = re.escape(root.encode()) if root else rb"(?!)"
     token = re.compile(rb"<!--|<!\[CDATA\[|<(/?)(?:" + names + rb")(?=[\s/>])|(</" + last + rb")(?=[\s>])")
     margin = max(map(len, (*tags, root))) + 12
-    is_complete = not root or start > 0
+    is_complete = not root or start > 0 or is_inside
     window = _Window(stream, start)
     at, begin = start, None
     while True:
@@ -81,6 +92,7 @@ def elements(
             if 0 <= end <= here:
                 return
             at, is_whole = window.tag_end(here, length, keep=here)
+            is_complete = not root
             begin = None if is_whole else here
             if is_whole:
                 yield window.element(here, at, max_bytes)
@@ -105,7 +117,7 @@ class _Window:
 
     def read_more(self, keep: int) -> bool:
         """Read a piece, and forget what is before *keep*; return False at the end of the stream."""
-        piece = self._stream.read(_READ_BYTES)
+        piece = available(self._stream, _READ_BYTES)
         if not piece:
             return False
         forgotten = max(keep - self.start, 0)

@@ -39,7 +39,7 @@ def _resolved(reference: re.Match[str]) -> str:
     if number:
         code = int(number[1:], 16) if number[0] in "xX" else int(number)
         valid = code in (9, 10, 13) or 0x20 <= code < 0xD800 or 0xE000 <= code < 0xFFFE or 0x10000 <= code < 0x110000
-        return reference[0] if valid else ""
+        return reference[0].lower() if valid else ""
     if name in _OF_XML:
         return reference[0]
     return html5.get(name or "") or "&amp;" + reference[0][1:]

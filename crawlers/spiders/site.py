@@ -315,8 +315,10 @@ class SiteSpider(Spider):
             return
         outcome = self._without_loop(outcome)
         capture = outcome.capture
-        if outcome.exchange is not None:
-            offset = self._writer.write(outcome.exchange, outcome.rendered, original=outcome.original)
+        if (exchange := outcome.exchange) is not None:
+            if outcome.settled.state == State.PAGE and (listed := self.frontier.listed(outcome.entry.key)):
+                exchange = replace(exchange, listed=listed)
+            offset = self._writer.write(exchange, outcome.rendered, original=outcome.original)
             if capture is not None and outcome.original is None:
                 capture = self._stored(capture, offset)
         settled = replace(outcome.settled, robots=self._robots, note=capture)

@@ -136,14 +136,19 @@ def _defines(path: str, name: str, raw: RawManifest, acquisition: Acquisition) -
 
 
 def _lost_copies(loaded: LoadedRecipe, source: LoadSource, raw: RawManifest, acquisition: Acquisition) -> list[str]:
-    """Return the names of copied files that a new registration of *source* would not include."""
+    """Return the names of copied files that a new registration of *source* would not include.
+
+    An export, of which a preview has no files, is not a copy of a file: a new definition is exported again.
+    """
     copied = {file.name for file in raw.files if not file.is_in_place}
     if not copied:
         return []
     try:
         present = {file.name for file in acquisition.preview(source, base=loaded.path.parent).files}
     except CorpusmillError:
-        present = set()
+        return sorted(copied)
+    if not present:
+        return []
     return sorted(copied - present)
 
 

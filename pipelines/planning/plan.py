@@ -2,10 +2,10 @@
 
 The steps are, in order: `:read`, or the name of the last stage that needs the captured bytes, which runs in the same
 step; `:optouts`, which sets aside pages by the files of their sites; `:gone`, which sets aside pages that a recrawl did
-not find any more, if there are any; a map, or several steps, for each stage; `:hash`
-and `:identity` before the first stage that compares documents; `:leakage`, which groups similar documents if their
-split requires it; `:census` and `:join`, which move the documents to their shards; views; `:shards`, which writes the
-shards. Names of stages never begin with a colon.
+not find any more, if there are any; `:deleted`, which sets aside the records that files of a data set delete; a map, or
+several steps, for each stage; `:hash` and `:identity` before the first stage that compares documents; `:leakage`, which
+groups similar documents if their split requires it; `:census` and `:join`, which move the documents to their shards;
+views; `:shards`, which writes the shards. Names of stages never begin with a colon.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from corpusmill.pipelines.stages.assemble import (
     schema_as_hex,
 )
 from corpusmill.pipelines.stages.base import Documents, SideTable, Stage, TableInput
-from corpusmill.pipelines.stages.gone import gone_steps
+from corpusmill.pipelines.stages.gone import DELETED_STAGE, ReadDeletions, ReadGone, gone_steps
 from corpusmill.pipelines.stages.identity import LAW as IDENTITY_LAW
 from corpusmill.pipelines.stages.identity import hash_step, identity_steps
 from corpusmill.pipelines.stages.leakage.check import check_steps
@@ -72,6 +72,8 @@ OPTOUTS: Final = ":optouts"
 SITE_FILES: Final = ":optouts.files"
 GONE: Final = ":gone"
 GONE_PAGES: Final = ":gone.pages"
+DELETED: Final = ":deleted"
+DELETIONS: Final = ":deleted.records"
 IDENTITY: Final = ":identity"
 LEAKAGE: Final = ":leakage"
 LEAKAGE_KEYS: Final = ":leakage.keys"
@@ -164,6 +166,7 @@ class _Builder:
         left = self._read(_flattened(stages))
         self._opt_out()
         self._leave_out_gone()
+        self._leave_out_deleted()
         views: list[_Part] = []
         while left and left[-1].stage.is_view:
             views.insert(0, left.pop())
@@ -257,12 +260,24 @@ class _Builder:
         tasks = tuple(gone_tasks(self.sources))
         if not tasks:
             return
-        scan, *steps = gone_steps(GONE, of=self.state, scan=GONE_PAGES)
+        scan, *steps = gone_steps(GONE, of=self.state, scan=GONE_PAGES, reads=ReadGone(), law=GONE_STAGE)
         self.plan = self.plan.extended([scan], {GONE_PAGES: tasks})
         self._steps(steps)
         self.state = GONE
         self.laws.append(GONE_STAGE)
         self.compared.add(GONE_STAGE)
+
+    def _leave_out_deleted(self) -> None:
+        """Add the steps that set aside the records that files of a source delete, if its format has such files."""
+        sources = [source for source in self.sources if source.loader_value().has_deletions]
+        if not sources:
+            return
+        scan, *steps = gone_steps(DELETED, of=self.state, scan=DELETIONS, reads=ReadDeletions(), law=DELETED_STAGE)
+        self.plan = self.plan.extended([scan], {DELETIONS: tuple(scan_tasks(sources))})
+        self._steps(steps)
+        self.state = DELETED
+        self.laws.append(DELETED_STAGE)
+        self.compared.add(DELETED_STAGE)
 
     # -- stages
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -40,6 +41,11 @@ class LoaderValue(Protocol):
     @property
     def has_vectors(self) -> bool:
         """Whether records may have an embedding, in the column `vector`."""
+        ...
+
+    @property
+    def has_deletions(self) -> bool:
+        """Whether files can name deleted records of other files."""
         ...
 
     @property
@@ -150,7 +156,7 @@ def _slices(source: SourceInput) -> Iterator[_Slice]:
             yield _refused(source, file, path)
             continue
         name = file.name if loader.reads_name else None
-        companions = [file_sha256(Path(other)) for other in loader.companions(path)]
+        companions = [_sha256(Path(other)) for other in loader.companions(path)]
         described = identity | ({"companions": companions} if companions else {})
         for start, end in loader.slices(path):
             row = raw_row(
@@ -166,6 +172,16 @@ def _slices(source: SourceInput) -> Iterator[_Slice]:
             )
             of = {**described, "file": file.sha256, "slice": [start, end], "name": name}
             yield _Slice(row, of, size=file.size, is_small=file.size <= _SMALL_BYTES)
+
+
+def _sha256(path: Path) -> str:
+    status = path.stat()
+    return _sha256_of_version(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)  # the files of a folder often have the same companions
+def _sha256_of_version(path: Path, size: int, modified_ns: int) -> str:  # noqa: ARG001
+    return file_sha256(path)
 
 
 def _refused(source: SourceInput, file: RawFile, path: str) -> _Slice:

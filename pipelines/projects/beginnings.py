@@ -19,6 +19,7 @@ _BEGINNINGS: Final = {
     "mbox": rb"\AFrom [^\n]+\d{4}[^\n]*\n(?:[\w-]+:|>)",
     "fhir": rb'\A\s*\{[^{}\[\]]*"resourceType"\s*:',
     "hl7": rb"\A\x0b?(?:MSH|FHS|BHS)\|",
+    "wet": rb"\AWARC/[^\n]+\n(?:.*?\n)?WARC-Type: *conversion",
     "notebook": rb'"nbformat"|"cell_type"\s*:',
     "arxiv": rb"\\document(?:class|style)\b",
     "pdf": rb"\A%PDF-",

@@ -28,6 +28,7 @@ EXTRAS: Final = {
     "beam": "the engine `beam`",
     "s3": "workspaces on `s3://`",
     "browser": "crawls with `render: true`",
+    "pdf": "the format `pdf`",
     "postgresql": "the format `postgresql`",
     "huggingface": "the format `huggingface`",
 }

@@ -100,7 +100,7 @@ def _template(name: str) -> dict[str, str]:
     names = ["recipe.yaml", "README.md"]
     for folder in _SAMPLES:
         if (root / folder).is_dir():
-            names += sorted(f"{folder}/{entry.name}" for entry in (root / folder).iterdir())
+            names += sorted(f"{folder}/{entry.name}" for entry in (root / folder).iterdir() if entry.is_file())
     return {name: (root / name).read_text(encoding="utf-8") for name in names}
 
 
@@ -151,6 +151,7 @@ def describe(finding: Finding) -> str:
     size = next((f"{finding.size / unit:.1f} {name}" for unit, name in _UNITS if finding.size >= unit), "")
     size = size or f"{finding.size} B"
     about = finding.format or f"left out, {finding.note}"
+    about += f" in `{finding.inside}`" if finding.inside else ""
     if finding.records is not None:
         id_field = finding.records.id_field
         named = f"named by `{id_field}`" if id_field else "named by their hash"
@@ -183,7 +184,7 @@ def _sources(findings: Iterable[Finding]) -> list[list[Finding]]:
     """Group findings that one source can read: the same format and fields."""
     groups: dict[tuple[Any, ...], list[Finding]] = {}
     for finding in findings:
-        groups.setdefault((finding.format, finding.records), []).append(finding)
+        groups.setdefault((finding.format, finding.records, finding.inside), []).append(finding)
     return list(groups.values())
 
 
@@ -194,17 +195,34 @@ def _distinct(name: str, taken: dict[str, int]) -> str:
 
 def _paths(start: Path, group: Sequence[Finding], findings: Sequence[Finding], *, folder: Path) -> list[str]:
     """Return the paths of *group*: patterns by suffix, or single files if a pattern matches files of other groups."""
+    if group[0].inside is not None:
+        return [f"{_path(path, folder)}!/{group[0].inside}" for finding in group for path in finding.files]
     if start.is_file() or any(start in finding.files for finding in group):  # a repository is one finding
         return [_path(start, folder)]
     own = {path for finding in group for path in finding.files}
+    if any(path.is_dir() for path in own):
+        return [_path(path, folder) for path in sorted(own)]
     endings = sorted({_ending(path, finding.suffix) for finding in group for path in finding.files})
     others = {path for finding in findings for path in finding.files} - own
     if any(path.name.endswith(ending) for path in others for ending in endings):
-        return [_path(path, folder) for path in sorted(own)]
-    stars = [f"{'*' if ending.startswith('.') else ''}{ending}" for ending in endings]
+        return _paths_by_folder(own, others, endings, folder=folder)
+    stars = [ending if all(path.name == ending for path in own) else f"*{ending}" for ending in endings]
     if not folder.resolve().is_relative_to(start.resolve()):
         return [f"{_path(start, folder)}/**/{star}" for star in stars]
     return [f"{top}{star}" for top in _tops(start, own, folder) for star in stars if _catches(f"{top}{star}", folder)]
+
+
+def _paths_by_folder(own: set[Path], others: set[Path], endings: Sequence[str], *, folder: Path) -> list[str]:
+    """Return a pattern for each folder and ending, or single files where it matches files of *others*, or one file."""
+    paths = []
+    for parent, ending in sorted({(path.parent, end) for path in own for end in endings if path.name.endswith(end)}):
+        inside = [path for path in own if path.parent == parent and path.name.endswith(ending)]
+        is_shared = any(path.parent == parent and path.name.endswith(ending) for path in others)
+        if is_shared or len(inside) == 1:
+            paths += [_path(path, folder) for path in sorted(inside)]
+        else:
+            paths.append(f"{_prefix(parent, folder)}*{glob.escape(ending)}")
+    return paths
 
 
 def _tops(start: Path, files: Iterable[Path], folder: Path) -> list[str]:

@@ -6,17 +6,22 @@ Reads only the beginning of each file. The formats and their suffixes come from 
 from __future__ import annotations
 
 import bz2
+import codecs
+import glob
 import gzip
 import json
 import lzma
 import os
 import re
+import tarfile
+import tempfile
+import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,6 +29,7 @@ import zstandard
 
 from corpusmill.pipelines.engines.base import resolve
 from corpusmill.pipelines.projects.beginnings import GENERAL, begins_as
+from corpusmill.pipelines.projects.members import ending_of, samples_of
 from corpusmill.schemas.errors import CorpusmillError
 
 SAMPLE_BYTES: Final = 4_000_000
@@ -49,6 +55,14 @@ ID_FIELDS: Final = (
 ADDRESS_FIELDS: Final = ("url", "uri", "link", "permalink", "path", "file", "filename")
 _ARRAY: Final = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\{\s*"[^"\\]*"\s*:\s*)?\[\s*\{')
 _TABLE: Final = re.compile(r"\.(xlsx?|ods|orc|avro)(\.[a-z0-9]+)?$")
+_ARCHIVE: Final = re.compile(r"\.(zip|tgz|tar(\.[a-z0-9]+)?)$")
+_CATALOG: Final = re.compile(r"metadata\.yaml|pg\d+\.rdf|pg_catalog\.csv")
+"""What the format `gutenberg` reads beside a book."""
+_SITEMAP: Final = re.compile(rb"<(?:urlset|sitemapindex)\b")
+_WAT: Final = re.compile(r"\.wat(\.gz)?$")
+_UNREADABLE: Final = (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
+_MAX_WINDOW: Final = 1 << 31
+"""The window of Reddit's monthly files."""
 _BLANKS: Final = re.compile(r"\s*")
 _SEPARATOR: Final = re.compile(r"\s*,\s*")
 _GIT: Final = "git"
@@ -80,6 +94,7 @@ class Finding:
         size: Total size in bytes.
         records: Fields, for formats with records.
         note: The reason why they cannot be read.
+        inside: If *files* are archives, the pattern of the members with this format.
     """
 
     format: str | None
@@ -88,6 +103,11 @@ class Finding:
     size: int
     records: Records | None = None
     note: str | None = None
+    inside: str | None = None
+
+
+_Kind: TypeAlias = tuple[str | None, str, Records | None, str | None, str | None]
+"""Format, suffix, fields, note and pattern of members, as in `Finding`."""
 
 
 def look(start: Path, *, loaders: Mapping[str, str]) -> list[Finding]:
@@ -105,10 +125,11 @@ def look(start: Path, *, loaders: Mapping[str, str]) -> list[Finding]:
     groups: dict[tuple[Any, ...], list[Path]] = {}
     ids = _Ids()
     for path in _files(start):
-        groups.setdefault(_kind(path, formats, ids), []).append(path)
+        for kind in _inside(path, formats) or [(*_kind(path, formats, ids), None)]:
+            groups.setdefault(kind, []).append(path)
     findings = [
-        Finding(name, suffix, tuple(paths), sum(path.stat().st_size for path in paths), ids.judged(name, records), note)
-        for (name, suffix, records, note), paths in groups.items()
+        Finding(name, suffix, tuple(paths), _size(paths), ids.judged(name, records), note, inside)
+        for (name, suffix, records, note, inside), paths in groups.items()
     ]
     readable = sum(len(finding.files) for finding in findings if finding.format)
     if repository and 2 * readable < sum(len(finding.files) for finding in findings):
@@ -116,20 +137,59 @@ def look(start: Path, *, loaders: Mapping[str, str]) -> list[Finding]:
     return sorted(findings, key=lambda finding: (finding.format is None, -len(finding.files), finding.suffix))
 
 
+def _size(paths: Sequence[Path]) -> int:
+    files = (file for path in paths for file in (path.rglob("*") if path.is_dir() else (path,)))
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _inside(path: Path, formats: _Formats) -> list[_Kind]:
+    """Return the kinds of members of the archive at *path* that can be read; nothing if it is none, or is a format."""
+    if not _ARCHIVE.search(path.name.lower()) or formats.of(path) is not None:
+        return []
+    try:
+        samples = samples_of(path)
+    except (*_UNREADABLE, zipfile.BadZipFile, tarfile.TarError):
+        return []
+    kinds: list[_Kind] = []
+    with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
+        for ending, (name, data) in samples.items():
+            member = Path(folder, name)
+            member.write_bytes(data)
+            format_, _, records, _ = _kind(member, formats, _Ids())
+            if format_ is not None:
+                pattern = f"**/{'' if ending == name else '*'}{glob.escape(ending)}"
+                kinds.append((format_, ending_of(path.name).lower(), records, None, pattern))
+    return kinds
+
+
 def _is_repository(start: Path) -> bool:
     """Return whether *start* is a work tree, a bare repository or a bundle of Git."""
     if start.is_file():
         with start.open("rb") as file:
             return file.read(len(_BUNDLE)) == _BUNDLE
-    is_bare = (start / "HEAD").is_file() and (start / "objects").is_dir()
-    return is_bare or (start / ".git").exists()
+    return _is_bare_repository(start) or (start / ".git").exists()
+
+
+def _is_bare_repository(folder: Path) -> bool:
+    return (folder / "HEAD").is_file() and (folder / "objects").is_dir()
+
+
+def _is_saved_dataset(folder: Path) -> bool:
+    """Return whether `datasets` wrote *folder* with `save_to_disk`."""
+    is_dataset = (folder / "state.json").is_file() and (folder / "dataset_info.json").is_file()
+    return is_dataset or (folder / "dataset_dict.json").is_file()
 
 
 def _files(start: Path) -> Iterator[Path]:
+    """Yield the files to look at, and the folders that are read as one."""
     if start.is_file():
         yield start
         return
     for folder, folders, names in os.walk(start):
+        if _is_bare_repository(Path(folder)) or _is_saved_dataset(Path(folder)):
+            folders.clear()
+            yield Path(folder)
+            continue
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and not _is_workspace(Path(folder, name))
         )
@@ -180,7 +240,8 @@ class _Formats:
         """Return the format of the file at *path*, and the suffix by which such files are found.
 
         Of several formats with the suffix, one that recognizes the beginning of the file comes first. If none has the
-        suffix, or it is that of XML or archives, any format may recognize it.
+        suffix, or it is that of XML or archives, any format may recognize it; if the suffix is that of texts or JSON,
+        a format of marked-up data or of mail may.
         """
         name = path.name.lower()
         ends = [(suffix, kind) for kind in self._loaders for suffix in self._loaders[kind].suffixes]
@@ -192,10 +253,10 @@ class _Formats:
         head = _head(path)
         ending = candidates[0][0] if candidates else path.suffix.lower() or path.name
         others = [(ending, kind) for kind in self._loaders if kind not in GENERAL]
-        for group in (
-            candidates,
-            others if all(kind in GENERAL for _, kind in candidates) or _is_shared(ending) else [],
-        ):
+        if candidates and not _is_shared(ending):
+            is_general = any(kind in GENERAL for _, kind in candidates)
+            others = [each for each in others if is_general and (head.lstrip()[:1] in _MARKS or each[1] in _LINES)]
+        for group in (candidates, others):
             for suffix, kind in group:
                 if kind not in GENERAL and self._recognizes(kind, head):
                     return kind, suffix
@@ -217,37 +278,42 @@ class _Formats:
         return rows
 
 
+_MARKS: Final = (b"<", b"{")
+"""First characters of XML and JSON."""
+_LINES: Final = frozenset(("hl7", "mbox"))
+"""Formats of text with a first line of their own; archives of mailing lists are often named ``.txt``."""
+
+
 def _is_shared(suffix: str) -> bool:
     """Return whether *suffix* says nothing about the format: that of XML, or of archives."""
-    return suffix.lower().startswith(".xml") or suffix.lower() in {".gz", ".tar", ".tgz"}
+    return suffix.lower().startswith(".xml") or suffix.lower() in {".gz", ".tar", ".tgz", ".zst"}
 
 
 def _head(path: Path) -> bytes:
-    """Return the first bytes of the file at *path*, decompressed; empty if it is damaged."""
+    """Return the first bytes of the file at *path*, decompressed and in UTF-8; empty if it is damaged."""
     try:
-        return _beginning(path, HEAD_BYTES)
-    except (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError):
+        head = _beginning(path, HEAD_BYTES)
+        is_wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return head.decode("utf-16", errors="replace").encode("utf-8", errors="replace") if is_wide else head
+    except _UNREADABLE:
         return b""
 
 
 def _kind(path: Path, formats: _Formats, ids: _Ids) -> tuple[str | None, str, Records | None, str | None]:
-    """Return the format, suffix, fields and note of the file at *path*."""
-    found = formats.of(path)
+    """Return the format, suffix, fields and note of the file at *path*, or of a folder that is read as one."""
+    if path.is_dir():
+        if _is_bare_repository(path):
+            return _GIT, ".git", None, None
+        shard = next(path.rglob("*.arrow"), None)
+        rows = None if shard is None else formats.sample("arrow", shard)
+        return "huggingface", "saved dataset", None if rows is None else fields_of(rows), None
+    found = None if _CATALOG.fullmatch(path.name) else formats.of(path)
     if found is None:
-        return None, path.suffix.lower() or path.name, None, _note_on_unknown(path.name.lower())
+        return None, path.suffix.lower() or path.name, None, _note_on_unknown(path.name.lower(), _head(path))
     name, suffix = found
     try:
         rows = None if name in _TEXTS else formats.sample(name, path)
-    except (
-        CorpusmillError,
-        OSError,
-        ValueError,
-        EOFError,
-        zlib.error,
-        lzma.LZMAError,
-        zstandard.ZstdError,
-        pa.ArrowException,
-    ) as error:
+    except (CorpusmillError, pa.ArrowException, *_UNREADABLE) as error:
         return (
             None,
             suffix,
@@ -263,13 +329,21 @@ def _kind(path: Path, formats: _Formats, ids: _Ids) -> tuple[str | None, str, Re
     return name, suffix, records, None
 
 
-def _note_on_unknown(name: str) -> str:
-    """Return why a file with this *name*, in lower case, is left out.
+def _note_on_unknown(name: str, head: bytes = b"") -> str:
+    """Return why a file with this *name*, in lower case, and these first bytes is left out.
 
     >>> _note_on_unknown("a.jpg"), _note_on_unknown("a.orc.gz")
     ('no loader reads this format', 'no loader reads this format; convert it to JSON Lines or Parquet')
     """
+    if _CATALOG.fullmatch(name):
+        return "a catalog of Project Gutenberg, which is read with the books beside it"
+    if _SITEMAP.search(head):
+        return "a sitemap; crawl its pages with `crawl: {sitemaps: [ADDRESS]}`"
+    if _WAT.search(name):
+        return "descriptions of pages, without their text"
     note = "no loader reads this format"
+    if _ARCHIVE.search(name):
+        return f"{note}; name the files in the archive, for example `path: {name}!/**/*.txt`"
     return f"{note}; convert it to JSON Lines or Parquet" if _TABLE.search(name) else note
 
 
@@ -384,7 +458,11 @@ def _beginning(path: Path, size: int = SAMPLE_BYTES) -> bytes:
         if magic == b"\xfd7zXZ\x00":
             return lzma.open(stream).read(size)
         if magic[:4] == b"\x28\xb5\x2f\xfd":
-            return zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True).read(size)
+            return (
+                zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
+                .stream_reader(stream, read_across_frames=True)
+                .read(size)
+            )
         return stream.read(size)
 
 

@@ -20,6 +20,7 @@ from corpusmill.pipelines.engines.base import resolve
 from corpusmill.pipelines.extras import missing_from
 from corpusmill.pipelines.recipes.paths import UnsetVariableError, absolute_pattern, is_special, matches, path_hint
 from corpusmill.pipelines.recipes.stage_files import problems_of_files
+from corpusmill.pipelines.recipes.templates_file import read_templates
 from corpusmill.pipelines.registry import ENTRY_POINTS, RESERVED_STAGES, STAGE_NAME, STAGE_NAME_HINT, STAGES
 from corpusmill.pipelines.stages.base import Stage
 from corpusmill.schemas.archive_paths import is_member, split_archive
@@ -141,9 +142,11 @@ class _Reader:
         self._stage_table = stages
         self._loader_table = loaders
         self._loaders: dict[str, BaseModel] = {}
+        self._base = Path()
 
     def read(self, path: Path) -> LoadedRecipe | None:
         """Return the recipe, or None if there is a problem."""
+        self._base = path.parent
         value: dict[str, Any] = self._located.value
         self._refuse_unknown_sections(value)
         frame = self._frame({name: item for name, item in value.items() if name in _SECTIONS})
@@ -224,6 +227,7 @@ class _Reader:
         place: Place = ("sources", index, "load")
         label = _label("source", index, fields)
         fields = self._with_text_field(fields, place, label)
+        fields = self._with_templates(fields, place, label)
         loader = self._loader(fields, place, label)
         if _is_planned(fields.get("format"), self._loader_table):
             return None  # the other fields depend on the format
@@ -242,6 +246,20 @@ class _Reader:
             self._problems.add(problem, (*place, "text"), hint="remove one of them", value=fields["text"])
         rest = {name: value for name, value in fields.items() if name != "text"}
         return {"text_field": fields["text"]} | rest
+
+    def _with_templates(self, fields: dict[str, Any], place: Place, label: str) -> dict[str, Any]:
+        """Return *fields* with the content of the file that `templates` names, if it does."""
+        name = fields.get("templates")
+        loader = self._loader_table.get(str(fields.get("format")))
+        if not isinstance(name, str) or loader is None or "templates" not in resolve(loader).model_fields:
+            return fields
+        try:
+            return fields | {"templates": read_templates(name, base=self._base)}
+        except RecipeError as error:
+            self._problems.add(
+                f"{label}: field `templates`: {error.message}", (*place, "templates"), hint=error.hint, value=name
+            )
+        return {field: value for field, value in fields.items() if field != "templates"}
 
     def _loader(self, fields: dict[str, Any], place: Place, label: str) -> BaseModel | None:
         name = fields.get("format")

@@ -10,6 +10,7 @@ from typing import Any, Final
 import yaml
 
 from corpusmill.pipelines.dataset.recorded import are_all_installed, first_on_personal_data, recorded_stages
+from corpusmill.pipelines.reports.findings import not_documents
 from corpusmill.pipelines.reports.page import stage_params
 from corpusmill.pipelines.reports.wording import count, percent, plural, shortened, size
 
@@ -131,8 +132,9 @@ Version `{figures["version"]}`, published {figures["created_at"][:10]}.{parent}
 
 {plural(sizes["documents"], "document")}, {size(sizes["text_bytes"])} of text, {count(sizes["words"])} words, made by
 [corpusmill](https://github.com/corpusmill/corpusmill) from {plural(sizes["sources"], "source")}.
-{count(sizes["read"])} records were read. The {count(sizes["ledger"])} records that are not published are in the ledger,
-each with its reason. The quality report is [report.html](report.html); [report.json](report.json) has the same figures
+{
+        _records(sizes["read"], sizes["ledger"])
+    } The quality report is [report.html](report.html); [report.json](report.json) has the same figures
 in machine-readable form.
 
 {
@@ -256,6 +258,18 @@ Every record that was read is published or in the ledger. The same recipe on the
 for byte."""
 
 
+def _records(read: int, ledger: int) -> str:
+    """Return how many records were read, and where those are that are not published.
+
+    >>> _records(1, 0), _records(1_200, 1)
+    ('1 record was read and published.', '1,200 records were read. 1 is in the ledger, with its reason.')
+    """
+    if not ledger:
+        return f"{plural(read, 'record')} {'was' if read == 1 else 'were'} read and published."
+    where = "1 is in the ledger, with its reason" if ledger == 1 else f"{count(ledger)} are in the ledger, with reasons"
+    return f"{plural(read, 'record')} {'was' if read == 1 else 'were'} read. {where}."
+
+
 def _sources(figures: dict[str, Any]) -> str:
     rows = [
         (
@@ -270,7 +284,9 @@ def _sources(figures: dict[str, Any]) -> str:
     ]
     more = len(figures["sources"]) - _ROWS
     note = f"\n\n{more} smaller sources are in `report.json`." if more > 0 else ""
-    return f"## Sources\n\n{_table(('source', 'read from', 'read', 'published', 'text', 'license'), rows)}{note}"
+    others = [f"\n\n{finding['text']}" for finding in not_documents(figures)]
+    table = _table(("source", "read from", "read", "published", "text", "license"), rows)
+    return f"## Sources\n\n{table}{note}{''.join(others)}"
 
 
 def _licenses(figures: dict[str, Any]) -> str:

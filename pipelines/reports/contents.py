@@ -20,6 +20,7 @@ TITLE_LENGTH: Final = 100
 """Characters of a title or a URL."""
 BINS_PER_DECADE: Final = 8
 _REFUSED: Final = "refused."
+_RECORDS: Final = "records."
 _DAY_US: Final = 86_400_000_000
 
 
@@ -74,9 +75,20 @@ def sources(manifest: VersionManifest, tables: Tables) -> list[dict[str, Any]]:
                 "duplicates": gone.get("duplicates", 0),
                 "top_rule": top.get("rule"),
                 "top_rule_documents": top.get("n", 0),
+                "not_documents": _not_documents(source.counts) if source else {},
             }
         )
     return sorted(rows, key=lambda row: (-row["bytes"], row["source"]))
+
+
+def _not_documents(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the number of records that are not documents, such as redirects, by kind: the most frequent first.
+
+    >>> _not_documents({"ids.given": 9, "records.index": 1, "records.redirect": 4, "records.deletions": 0})
+    {'redirect': 4, 'index': 1}
+    """
+    kinds = {name.removeprefix(_RECORDS): n for name, n in counts.items() if name.startswith(_RECORDS) and n}
+    return dict(sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0])))
 
 
 def refused(manifest: VersionManifest) -> list[dict[str, Any]]:
@@ -153,6 +165,9 @@ def licenses(tables: Tables) -> dict[str, Any]:
     """Return documents by license and by evidence for it; the name null means unknown."""
     return {
         "unknown": tables.row("SELECT count(*) AS n FROM documents WHERE license IS NULL")["n"],
+        "unknown_by_source": tables.rows(
+            "SELECT source, count(*) AS documents FROM documents WHERE license IS NULL GROUP BY ALL ORDER BY 2 DESC, 1"
+        ),
         "expressions": grouped(tables, "license"),
         "evidence": grouped(tables, "license_source", top=20),
     }

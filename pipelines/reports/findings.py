@@ -26,6 +26,8 @@ SPLIT_MIN_EXPECTED: Final = 30
 """Expected documents of a split below which its share is not reported."""
 MAX_FINDINGS: Final = 16
 _NAMED: Final = 3
+_KINDS: Final = 6
+"""Kinds of records that are not documents, listed for each source."""
 _COPIES: Final[Mapping[str, str]] = {
     "exact": "Exact duplicates",
     "normalized": "Duplicates with the same letters and digits",
@@ -50,6 +52,7 @@ def findings(figures: dict[str, Any]) -> list[Finding]:
         *_licenses(figures),
         *_personal_data(figures),
         *_rejections(figures),
+        *not_documents(figures),
         *_duplicates(figures),
         *_balance(figures),
         *_cost(figures),
@@ -168,7 +171,13 @@ def _licenses(figures: dict[str, Any]) -> Iterator[Finding]:
     unknown = figures["licenses"]["unknown"]
     if documents and unknown:
         level = "warning" if unknown / documents >= SMALL_SHARE else "info"
-        text = f"The license of {percent(unknown / documents)} of the documents ({count(unknown)}) is unknown."
+        rows = figures["licenses"]["unknown_by_source"]
+        sources = listed([f"`{row['source']}` ({count(row['documents'])})" for row in rows[:_NAMED]])
+        others = f", and {plural(len(rows) - _NAMED, 'other source')}" if len(rows) > _NAMED else ""
+        text = (
+            f"The license of {percent(unknown / documents)} of the documents ({count(unknown)}) is unknown: {sources}"
+            f"{others}."
+        )
         yield _finding(level, "unknown_license", "licenses", text)
     restricted = [row for row in figures["licenses"]["expressions"] if row["name"] and _RESTRICTED.search(row["name"])]
     if restricted:
@@ -221,6 +230,20 @@ def _rejections(figures: dict[str, Any]) -> Iterator[Finding]:
         taken = plural(rules[0]["documents"], "record")
         text = f"{apart}`{rules[0]['rule']}` rejected the most: {taken}, {share} of the records read."
         yield _finding("info", "top_rule", "rules", text)
+
+
+def not_documents(figures: dict[str, Any]) -> Iterator[Finding]:
+    """Yield the number of records of each loaded source that are not documents, by kind."""
+    for source in figures["sources"]:
+        kinds = source["not_documents"]
+        if kinds and source["kind"] != "crawl":  # a crawl archives its requests
+            parts = [f"{count(number)} `{kind}`" for kind, number in [*kinds.items()][:_KINDS]]
+            others = sum([*kinds.values()][_KINDS:])
+            parts += [f"{count(others)} of other kinds"] if others else []
+            total = sum(kinds.values())
+            verb = "is not a document" if total == 1 else "are not documents"
+            text = f"Source `{source['source']}`: {plural(total, 'more record')} {verb}: {listed(parts)}."
+            yield _finding("info", "not_documents", "sources", text)
 
 
 def _duplicates(figures: dict[str, Any]) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ def check(
     accept: bool,
     example: Callable[[str], str | None] = lambda _: None,
     wrong_format: Callable[[], str | None] = lambda: None,
+    has_text_field: bool = True,
 ) -> list[str]:
     """Compare *counts* with the recipe's *checks*; return the failed checks if *accept* is true, and warnings.
 
@@ -25,6 +26,7 @@ def check(
         dataset: The data set, or the version, that a warning refers to.
         example: Returns the message of a ledger row with a rule; called only if no document is left.
         wrong_format: Returns a hint if the files are in another format; called only if broken records are all there is.
+        has_text_field: Whether a source can name the field that holds the text.
 
     Raises:
         ChecksFailedError: A check failed; the message lists all failed checks.
@@ -35,7 +37,7 @@ def check(
             "checks of the recipe failed, so nothing is published: "
             + "; ".join(failed)
             + _for_example(counts, example),
-            hint=_hint(counts, wrong_format),
+            hint=_hint(counts, wrong_format, has_text_field=has_text_field),
         )
     errors = broken_records(counts)
     if errors and not failed:
@@ -50,12 +52,12 @@ def _for_example(counts: Counts, example: Callable[[str], str | None]) -> str:
     return f"; for example: {message}" if message else ""
 
 
-def _hint(counts: Counts, wrong_format: Callable[[], str | None]) -> str:
+def _hint(counts: Counts, wrong_format: Callable[[], str | None], *, has_text_field: bool) -> str:
     rule = most_frequent_rule(counts)
     is_broken = not counts.published and rule is not None and rule[0].startswith("error.")
     if is_broken and (hint := wrong_format()) is not None:
         return hint
-    if not counts.published and rule is not None and rule[0] == DataError("", kind="no_text").rule:
+    if not counts.published and rule is not None and rule[0] == DataError("", kind="no_text").rule and has_text_field:
         return "name the field that holds the text (`text_field: …`) in the source, or publish anyway with --accept"
     return "change the recipe, or publish anyway with --accept and look at the ledger: `corpusmill inspect … --ledger`"
 

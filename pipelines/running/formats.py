@@ -8,9 +8,11 @@ from typing import Final
 
 from corpusmill.pipelines.engines.base import resolve
 from corpusmill.pipelines.planning.scans import SourceInput
+from corpusmill.pipelines.projects.beginnings import begins_as
 from corpusmill.schemas.errors import CorpusmillError
 
-_HEAD_BYTES: Final = 512
+_HEAD_BYTES: Final = 4_096
+_ARCHIVE: Final = re.compile(r"\.(?:zip|tgz|tar(?:\.[a-z0-9]+)?)$", re.IGNORECASE)
 _BEGINNINGS: Final = (
     ("parquet", re.compile(rb"PAR1"), "PAR1"),
     ("warc", re.compile(rb"WARC/"), "WARC/"),
@@ -32,6 +34,12 @@ def wrong_format(inputs: Sequence[SourceInput], loaders: Mapping[str, str]) -> s
     return next((hint for hint in hints if hint is not None), None)
 
 
+def has_text_field(inputs: Sequence[SourceInput], loaders: Mapping[str, str]) -> bool:
+    """Return whether the format of one of *inputs* has the field `text_field`."""
+    places = {loaders[source.manifest.format] for source in inputs if source.manifest.format in loaders}
+    return any("text_field" in resolve(place).model_fields for place in places)
+
+
 def _hint(source: SourceInput, loaders: Mapping[str, str]) -> str | None:
     file = source.manifest.files[0]
     own = source.manifest.format
@@ -39,13 +47,20 @@ def _hint(source: SourceInput, loaders: Mapping[str, str]) -> str | None:
     fitting = [(suffix, name) for suffix, name in ends if file.name.lower().endswith(suffix)]
     suffix = max((suffix for suffix, _ in fitting), key=len, default="")
     names = [name for end, name in fitting if end == suffix]
-    if names and own not in names:
-        return f"the files of `{source.name}` end in {suffix}: `format: {names[0]}`?"
     store, key = file.stored(source.raw)
     try:
         head = store.read_range(key, 0, min(_HEAD_BYTES, file.size))
     except (OSError, CorpusmillError):
+        head = b""
+    kinds = [name for name in loaders if begins_as(name, head)]
+    if own in kinds:
         return None
+    if names and own not in names:
+        return f"the files of `{source.name}` end in {suffix}: `format: {kinds[0] if kinds else names[0]}`?"
+    if _ARCHIVE.search(file.name) and own not in names:
+        return f"{file.name} is an archive: name the files in it, for example `path: {file.name}!/**/*`"
+    if kinds:
+        return f"{file.name} begins as `format: {kinds[0]}` does"
     for name, beginning, shown in _BEGINNINGS:
         if (match := beginning.match(head)) is not None and name != own and name in loaders:
             text = shown or match[0].decode(errors="replace").strip() + ">"

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.catalog import index_version
+from corpusmill.pipelines.dataset.licensing import unknown_licenses
 from corpusmill.pipelines.dataset.naming import id_counts, repeated_ids, unnamed_records
 from corpusmill.pipelines.dataset.publish import ledger_message, make_manifest, publish, written_files
 from corpusmill.pipelines.dataset.refused import refused_pages
@@ -33,7 +34,7 @@ from corpusmill.pipelines.recipes.reading import LoadedRecipe, resolved_yaml
 from corpusmill.pipelines.reports.describe import describe_version
 from corpusmill.pipelines.running import conservation, leakage
 from corpusmill.pipelines.running.checks import check, empty_splits
-from corpusmill.pipelines.running.formats import wrong_format
+from corpusmill.pipelines.running.formats import has_text_field, wrong_format
 from corpusmill.pipelines.running.sources import acquire
 from corpusmill.pipelines.stages import read
 from corpusmill.pipelines.stages.base import Stage
@@ -76,6 +77,8 @@ class Result:
     crawls: dict[str, Any] = field(default_factory=dict)
     steps: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    unknown_licenses: dict[str, int] = field(default_factory=dict)
+    """Documents whose license is unknown, by source. `run` warns about them, also with `--strict`."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as plain data."""
@@ -209,6 +212,7 @@ class _Run:
             accept=self.options.accept,
             example=lambda rule: ledger_message(files, rule),
             wrong_format=lambda: wrong_format(inputs, self.acquisition.loaders),
+            has_text_field=has_text_field(inputs, self.acquisition.loaders),
         )
         warnings += empty_splits(self.loaded.recipe.split.shares, manifest.files)
         warnings += leakage.large_group(groups, published=manifest.counts.published)
@@ -238,6 +242,7 @@ class _Run:
             },
             gone=_gone(manifest),
             refused=[_refused_summary(source) for source in manifest.inputs if source.refused],
+            unknown_licenses=unknown_licenses(version),
             crawls={source.source: source.crawl.as_json() for source in manifest.inputs if source.crawl is not None},
             steps=[_step_summary(step, stages) for step in results.values() if step.is_planned],
             warnings=warnings,

@@ -1,7 +1,8 @@
-"""Set aside the documents of pages that a recrawl did not find any more, under the rules ``gone.…``.
+"""Set aside documents that are gone: pages that a recrawl did not find any more, and records that a file deletes.
 
 The archives that have the pages stay as they are, because other pages in them are still current. So the crawl publishes
-a table of the pages that are gone, and an exchange by `id` brings it and their captures together.
+a table of the pages that are gone, and an exchange by `id` brings it and their captures together. The same is done with
+the records that update files of a data set name as deleted, whichever file has them.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpusmill.pipelines.engines.base import PLACE, Batches, Exchange, Function, Input, Scan, Step
+from corpusmill.pipelines.engines.base import PLACE, Batches, Exchange, Function, Input, Scan, Step, resolve
 from corpusmill.pipelines.engines.groups import group_numbers, run_starts, whole_groups
 from corpusmill.pipelines.stages.verdicts import DECISION, PLACE_FIELD, decided, living, verdict_step
-from corpusmill.schemas.crawled_pages import GONE_STAGE
 from corpusmill.schemas.errors import DamagedFileError
 from corpusmill.schemas.identity import document_id
 from corpusmill.schemas.storage import located
 
+DELETED_STAGE: Final = "deletions"
+"""Stage of the ledger's rows for records that a file deletes."""
+DELETED_RULE: Final = "deleted"
 _GONE, _CAPTURE = 0, 1
 _NO_PLACE: Final = -1
 GONE: Final = pa.schema(
@@ -46,16 +49,18 @@ MOVED: Final = pa.schema(
 _HINT: Final = "crawl the site again without `--recrawl`"
 
 
-def gone_steps(name: str, *, of: str, scan: str) -> tuple[Step, ...]:
+def gone_steps(name: str, *, of: str, scan: str, reads: Function, law: str) -> tuple[Step, ...]:
     """Return the steps that set aside the captures of documents that are gone. The last one is called *name*.
 
     Args:
         of: The step whose table has the captures.
-        scan: Name of the first step, the scan that reads the tables of the crawls.
+        scan: Name of the first step, a scan.
+        reads: What the scan reads the documents that are gone with: `ReadGone` or `ReadDeletions`.
+        law: Stage of the ledger's rows.
     """
     decisions = f"{name}.decisions"
     return (
-        Scan(name=scan, function=ReadGone(), schema=GONE),
+        Scan(name=scan, function=reads, schema=GONE),
         Exchange(
             name=decisions,
             inputs=(
@@ -68,7 +73,7 @@ def gone_steps(name: str, *, of: str, scan: str) -> tuple[Step, ...]:
             moved=MOVED,
             schema=DECISION,
         ),
-        verdict_step(name, decisions=decisions, of=of, law=GONE_STAGE),
+        verdict_step(name, decisions=decisions, of=of, law=law),
     )
 
 
@@ -100,6 +105,29 @@ def _rows(source: str, address: str, sha256: str) -> Batches:
                 yield pa.record_batch([pa.array(ids, pa.string()), batch["rule"], batch["message"]], schema=GONE)
     except (pa.ArrowException, OSError) as error:
         raise DamagedFileError(f"the table of gone pages: {error}", file=address, hint=_HINT) from error
+
+
+class ReadDeletions(Function):
+    """Reads the records that slices of raw files delete. Each row of the input names one slice, as for `Read`."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        def run(batches: Batches) -> Batches:
+            for batch in batches:
+                for row in batch.to_pylist():
+                    loader = resolve(row["loader"]).model_validate_json(row["params"])
+                    for deleted in loader.deletions(row["path"], start=row["start"], end=row["end"]):
+                        yield _deleted(row["source"], deleted)
+
+        return run
+
+
+def _deleted(source: str, ids: list[str]) -> pa.RecordBatch:
+    columns = [
+        pa.array([document_id(source, id) for id in ids], pa.string()),
+        pa.repeat(pa.scalar(DELETED_RULE), len(ids)),
+        pa.nulls(len(ids), pa.string()),
+    ]
+    return pa.record_batch(columns, schema=GONE)
 
 
 class GoneRows(Function):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -45,7 +45,7 @@ class Reader(Protocol):
     @property
     def selectors(self) -> str | None: ...
 
-    def read(self, path: str, *, name: str, start: int, end: int, counts: Counter[str]) -> Iterator[pa.RecordBatch]:
+    def offers(self, path: str, *, name: str, start: int, end: int, counts: Counter[str]) -> Iterator[pa.RecordBatch]:
         """Yield records, schema `OFFER`. Count those that are not documents in *counts*, by kind."""
         ...
 
@@ -56,6 +56,8 @@ class Read(Function):
     Rows: ``source, path, name, sha256, start, end, loader`` (``module:Class``), ``params`` (JSON), ``license``. With
         *text_only*, records that need text extraction are rejected, because no stage of the recipe extracts text.
     """
+
+    version: ClassVar[int] = 2
 
     text_only: bool = False
 
@@ -74,7 +76,7 @@ class Read(Function):
     def _slice(self, row: dict[str, Any]) -> Iterator[pa.RecordBatch]:
         loader: Reader = resolve(row["loader"]).model_validate_json(row["params"])
         counts: Counter[str] = Counter()
-        for offers in loader.read(row["path"], name=row["name"], start=row["start"], end=row["end"], counts=counts):
+        for offers in loader.offers(row["path"], name=row["name"], start=row["start"], end=row["end"], counts=counts):
             captures = without_opted_out(_captures(offers, row, selectors=loader.selectors), loader.respected)
             captures = self.chosen(captures)
             if self.text_only:

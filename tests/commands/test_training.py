@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,38 @@ def test_a_name_a_url_and_a_folder_give_the_same_run(
     assert len({json.loads(answer.out)["train_loss"] for answer in answers}) == 1
     assert len({json.loads(answer.out)["bits_per_byte"] for answer in measured}) == 1
     assert f"training tiny on {far.address}" in answers[2].err
+
+
+def test_kept_tokens_give_the_same_run(command: Command, config: Path, workspace: Workspace) -> None:
+    """A cache saves time and changes nothing, also on a store."""
+    publish_version(workspace, CAPTURES)
+    from_text = json.loads(command("train", config, "--json").out)
+
+    made = command("tokenize", "my-docs", "--tokenizer", "tiny", "--json")
+    again = command("tokenize", "my-docs", "--tokenizer", "tiny")
+    from_cache = command("train", config, "--fresh", "--json")
+
+    assert json.loads(made.out)["status"] == "made"
+    assert Path(json.loads(made.out)["path"]).is_relative_to(workspace.root / "tokens")
+    assert again.out.startswith("unchanged: ")
+    assert json.loads(from_cache.out)["train_loss"] == from_text["train_loss"]
+    shutil.rmtree(workspace.root / "tokens")
+    assert command("train", config, "--fresh", "--json").code == 0
+
+
+def test_a_damaged_cache_stops_a_run(command: Command, config: Path, workspace: Workspace) -> None:
+    """The message names the file, and the hint says how to make it again."""
+    publish_version(workspace, CAPTURES)
+    command("train", config)
+    made = json.loads(command("tokenize", "my-docs", "--tokenizer", "tiny", "--json").out)
+    for path in Path(made["path"]).glob("*.arrow"):
+        path.write_bytes(b"other")
+
+    answer = command("train", config, "--fresh")
+
+    assert answer.code == 1
+    assert "the file of the token cache cannot be read" in answer.err
+    assert "corpusmill tokenize" in answer.err
 
 
 def test_each_figure_says_which_part_of_the_split_it_was_measured_on(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from corpusmill.schemas.errors import RecipeError
 from tests.crawlers.loaders.reading import rows
 from tests.crawlers.test_load import source
 
+PAGE = Path(__file__).parents[2] / "docs/how-to/bring-your-own-loader.md"
 MODULE = '''
 from corpusmill.crawlers.loaders.about import About
 from corpusmill.crawlers.loaders.streamed import Record, Streamed
@@ -75,6 +78,51 @@ def test_two_formats_with_one_name_are_refused(distribution: Path) -> None:
     with pytest.raises(RecipeError, match="two formats have the name `jsonl`") as error:
         loader_table()
     assert "diary-format" in (error.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("module", "reason"),
+    [(None, "No module named 'diary_format'"), ("x = 1", "has no attribute 'Diary'"), ("def", "invalid syntax")],
+)
+def test_a_format_that_cannot_be_imported_is_named(distribution: Path, module: str | None, reason: str) -> None:
+    """A distribution that was built without its module is not a bug in corpusmill."""
+    path = distribution.parent / "diary_format.py"
+    path.unlink()
+    if module is not None:
+        path.write_text(module)
+
+    with pytest.raises(RecipeError, match="`diary` of the distribution diary-format cannot be imported") as error:
+        loader_table()
+
+    assert reason in error.value.message
+    assert "pip uninstall diary-format" in (error.value.hint or "")
+
+
+def test_the_page_on_own_loaders_works_as_it_stands(distribution: Path, tmp_path: Path) -> None:
+    """Readers copy its files. Its loader gives no offsets, which `explain` once did not expect."""
+    fences = re.findall(r"^```(python|toml|yaml|text)\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    page = dict(fences)
+    (distribution.parent / "diary_format.py").write_text(page["python"])
+    ((group, entries),) = tomllib.loads(page["toml"])["project"]["entry-points"].items()
+    lines = [f"{name} = {place}" for name, place in entries.items()]
+    (distribution / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines]))
+    (tmp_path / "diaries").mkdir()
+    (tmp_path / "diaries" / "a.diary").write_text(page["text"])
+    (tmp_path / "recipe.yaml").write_text(page["yaml"])
+    place = ("--workspace", str(tmp_path / "corpus"))
+
+    assert "2 of 3 records published" in printed("run", str(tmp_path / "recipe.yaml"), "--workers", "1", *place)
+
+    assert "Rain on the mill." in printed("inspect", "diaries", *place)
+    assert "rule: error.unreadable" in printed("inspect", "diaries", "--ledger", *place)
+    assert "1 more record is not a document: 1 `comment`" in printed("report", "diaries", *place)
+    assert "a.diary, length 29\n" in printed("explain", "2024-05-01", *place)
+
+
+def printed(*arguments: str) -> str:
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 0
+    return result.stdout
 
 
 @pytest.mark.usefixtures("distribution")

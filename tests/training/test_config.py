@@ -237,3 +237,62 @@ def test_the_path_of_a_tokenizer_is_relative_to_the_configuration(tmp_path: Path
     (tmp_path / "train.yaml").write_text(LEAST + "tokenizer: {path: made/tokenizer.json}\n")
 
     assert load_config(tmp_path / "train.yaml").tokenizer.path == str(tmp_path / "made" / "tokenizer.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "message", "hint"),
+    [
+        (
+            "version: [{version: a, weight: 1}, {version: b}]",
+            *("version", "give all versions a `weight`, or none of them", "for example `weight: 1`"),
+        ),
+        (
+            "version: [{version: a}, {version: b}]\nmixture: {by: source}",
+            *("version", "`mixture.by` divides one version, `version` has several", "publish the sources as one"),
+        ),
+        (
+            "version: a\nmixture: {weights: {web: 1}}",
+            *("mixture", "`weights` and `epochs` need `by`", "for example `by: source`"),
+        ),
+        ("version: a\nmixture: {by: source, weights: {web: 0}}", "mixture", "none of the `weights` is above 0", "give"),
+        ("version: a\nmixture: {by: source, weights: {web: -1, x: 1}}", "mixture", "a weight is below 0", "use 0"),
+        ("version: a\nmixture: {by: source, epochs: {web: 0}}", "mixture", "`epochs` below 1", "use a weight of 0"),
+        ("version: a\nmixture: {temperature: 0.5}", "mixture.temperature", "number from 1 to 1000", "for example"),
+        ("version: []", "version", "expected", "for example"),
+        (
+            "version: a\ncurriculum: {by: word_count}",
+            *(
+                "curriculum",
+                "give `order` or `phases`, one of them",
+                "use `curriculum: {by: word_count, order: ascending}",
+            ),
+        ),
+        (
+            "version: a\ncurriculum: {by: word_count, phases: [{at: 0.5, weights: [1, 2]}]}",
+            *("curriculum", "`at` starts with 0 and increases", "for example `at: 0`"),
+        ),
+        (
+            "version: a\ncurriculum: {by: word_count, phases: [{at: 0, weights: [0, 0]}]}",
+            *("curriculum", "weights are at least 0, and one is above 0", "for example `weights: [1, 1, 2, 4]`"),
+        ),
+    ],
+)
+def test_a_mixture_without_a_meaning_is_refused(text: str, field: str, message: str, hint: str) -> None:
+    """Before any work starts, with the field and what to write instead."""
+    with pytest.raises(RecipeErrors) as caught:
+        parse_config(f"run: one\nsteps: 200\n{text}\n", file="train.yaml")
+
+    (error,) = caught.value.errors
+    assert error.field == field
+    assert message in error.message
+    assert (error.hint or "").startswith(hint)
+
+
+def test_several_versions_are_read() -> None:
+    """The other form of the field."""
+    config = parse_config(
+        "run: one\nsteps: 200\nversion: [{version: a, weight: 2}, {version: b, weight: 1, epochs: 4}]\n", file="f"
+    )
+
+    assert [(one.version, one.weight, one.epochs) for one in config.versions] == [("a", 2, None), ("b", 1, 4)]
+    assert parse_config(config_yaml(config), file="f") == config

@@ -10,6 +10,7 @@ from corpusmill.schemas.field_types import Name
 from corpusmill.schemas.located_yaml import dump_field
 from corpusmill.schemas.problems import HintedValueError
 from corpusmill.training.config.batch import BatchConfig
+from corpusmill.training.config.data import CurriculumConfig, DataConfig, MixtureConfig, VersionConfig
 from corpusmill.training.config.fields import Fields
 from corpusmill.training.config.model import ModelConfig
 from corpusmill.training.config.objective import ObjectiveConfig
@@ -29,11 +30,18 @@ class TrainConfig(Fields):
     """Everything that decides what a training run gives."""
 
     run: Name = Field(description="Name of the run: its folder is `models/<run>`.", examples=["handbook-small"])
-    version: str = Field(
+    version: str | list[VersionConfig] = Field(
         min_length=1,
-        description="The version to train on: `dataset`, `dataset@id`, a folder or a URL.",
-        examples=["handbook"],
+        description="The version to train on: `dataset`, `dataset@id`, a folder or a URL; or several with weights.",
+        examples=["handbook", [{"version": "handbook", "weight": 2}, {"version": "news", "weight": 1, "epochs": 4}]],
     )
+    mixture: MixtureConfig = Field(default=MixtureConfig(), examples=[{"by": "source", "temperature": 2.0}])
+    curriculum: CurriculumConfig | None = Field(
+        default=None,
+        description="Order of training by a stored number; null: shuffled.",
+        examples=[{"by": "word_count", "order": "ascending"}],
+    )
+    data: DataConfig = DataConfig()
     tokenizer: TokenizerConfig = Field(default=TokenizerConfig(), examples=[{"vocabulary_size": 8192}])
     model: ModelConfig = ModelConfig()
     objective: ObjectiveConfig = Field(default=ObjectiveConfig(), examples=[{"name": "next_token"}])
@@ -96,6 +104,34 @@ class TrainConfig(Fields):
         # The resolved configuration names the objective.
         object.__setattr__(self, "objective", objective.model_copy(update={"name": model.objective}))
         return self
+
+    @model_validator(mode="after")
+    def _parts_of_one_version(self) -> TrainConfig:
+        if not isinstance(self.version, str) and (self.mixture.by is not None or self.curriculum is not None):
+            field = "mixture.by" if self.mixture.by is not None else "curriculum"
+            raise HintedValueError(
+                f"`{field}` divides one version, `version` has several",
+                hint="publish the sources as one version, or give the versions weights",
+                at=("version",),
+            )
+        weighted = [one.weight is not None for one in self.versions]
+        if any(weighted) and not (all(weighted) and any(one.weight for one in self.versions)):
+            raise HintedValueError(
+                "give all versions a `weight`, or none of them; one of them is above 0",
+                hint="for example `weight: 1`",
+                at=("version",),
+            )
+        return self
+
+    @property
+    def versions(self) -> list[VersionConfig]:
+        """The versions to train on, at least one."""
+        return [VersionConfig(version=self.version)] if isinstance(self.version, str) else self.version
+
+    @property
+    def rows(self) -> int:
+        """Sequences of the whole run."""
+        return self.steps * self.batch.sequences
 
     @property
     def _warm_up(self) -> str:

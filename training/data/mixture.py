@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corpusmill.schemas.errors import UsageError
+from corpusmill.training.data.selection import Selection
 from corpusmill.training.data.shards import Corpus
 
 _BLOCK_ROWS: Final = 1 << 14
@@ -27,6 +28,7 @@ class Part:
 
     Attributes:
         weight: Share of the rows, relative to the other parts.
+        selection: The documents of the corpus that belong to the part; None: all.
         epochs: Passes over the part at most; None: no bound. A lane in which a part has ended takes its rows from the
             other parts, in proportion to their weights.
     """
@@ -34,6 +36,7 @@ class Part:
     corpus: Corpus
     weight: float = 1.0
     epochs: int | None = None
+    selection: Selection | None = None
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,16 @@ class Shares:
         return chosen[numbers - blocks[0] * _BLOCK_ROWS]
 
     def without(self, ended: frozenset[int]) -> Shares | None:
-        """Return the shares without the parts *ended*; None if no other part has a weight in some phase."""
-        left = tuple(tuple(0.0 if part in ended else w for part, w in enumerate(phase)) for phase in self.weights)
-        return Shares(self.starts, left) if all(max(phase) > 0 for phase in left) else None
+        """Return the shares without the parts *ended*; None if no other part has a weight in any phase.
+
+        A phase that has no other part takes the weights of the next phase that has one, else of the last before it.
+        """
+        left = [tuple(0.0 if part in ended else w for part, w in enumerate(phase)) for phase in self.weights]
+        filled = [number for number, phase in enumerate(left) if max(phase) > 0]
+        if not filled:
+            return None
+        sources = [next((other for other in filled if other >= number), filled[-1]) for number in range(len(left))]
+        return Shares(self.starts, tuple(left[source] for source in sources))
 
     def block(self, number: int) -> npt.NDArray[np.int16]:
         """Return the parts of the rows of the block *number* of 16,384 rows."""

@@ -14,6 +14,8 @@ from corpusmill.schemas.splitmix import GAMMA, splitmix64, splitmix64_column
 
 WINDOWS_PER_LANE: Final = 4
 """Minimum number of windows per lane and epoch; with fewer, lanes would be too unequal."""
+ROWS: Final = 1
+"""Last part of the key of the order of rows within a window, where best fit packs them."""
 
 
 class Cursor(NamedTuple):

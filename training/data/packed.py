@@ -6,7 +6,6 @@ independent, so any rank or worker can run any lane, and the state is one positi
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -20,17 +19,17 @@ from torch.utils.data import IterableDataset, get_worker_info
 from corpusmill.schemas.errors import SourceError, UsageError
 from corpusmill.training.data.encoding import Encoder
 from corpusmill.training.data.mixture import Part, Shares
-from corpusmill.training.data.order import WINDOWS_PER_LANE, Cursor, Position, lane_windows, permutation
-from corpusmill.training.data.packing import Bulk, Tokens, pack
-from corpusmill.training.data.seeking import PartCounts, rows_of_parts
+from corpusmill.training.data.order import WINDOWS_PER_LANE, Cursor, Position
+from corpusmill.training.data.packing import Tokens
+from corpusmill.training.data.part_reader import Packing, PartReader
+from corpusmill.training.data.provenance import Seen, documents_of
+from corpusmill.training.data.seeking import parts_of_lane
 from corpusmill.training.data.shards import Corpus, Place, open_corpus
 from corpusmill.training.data.sources import TextSource, TokenSource
-from corpusmill.training.data.token_cache import TokenCache
+from corpusmill.training.data.token_cache import CacheSource, TokenCache
 from corpusmill.training.data.tokenizer import fingerprint, load_tokenizer
 
 STATE_FORMAT: Final = 2
-_FRUITLESS_EPOCHS: Final = 100
-"""Number of epochs times lanes without a document after which a split is considered empty."""
 
 
 class Row(NamedTuple):
@@ -76,6 +75,9 @@ class PackedDataset(IterableDataset[torch.Tensor]):
         targets: Return rows of *sequence_length* + 1 tokens, the last of which is the first of the lane's next row.
         shares: Shares of the parts over the run; None: their weights throughout.
         caches: The token cache of each part, or None where its texts are encoded; the rows are the same.
+        packing: ``concatenate``, or ``best_fit``: a document is cut only if it is longer than a row, and rows are
+            filled up with `PADDING` (`best_fit` module). The documents of a window are packed at once, so the first row
+            from text takes as long as encoding a window.
 
     Yields:
         int64 tensors of shape ``(sequence_length + targets,)``.
@@ -104,6 +106,7 @@ class PackedDataset(IterableDataset[torch.Tensor]):
         text_column: str = "text",
         shares: Shares | None = None,
         caches: Sequence[TokenCache | None] | None = None,
+        packing: Packing = "concatenate",
     ) -> None:
         _check(sequence_length=sequence_length, batch_size=batch_size, rank=rank, world_size=world_size)
         loaded = load_tokenizer(tokenizer)
@@ -111,14 +114,26 @@ class PackedDataset(IterableDataset[torch.Tensor]):
         self.sequence_length = sequence_length
         self.lanes = batch_size
         self.seed = seed
+        self.packing: Packing = packing
         self.rank_lanes = range(rank, batch_size, world_size)
         self.shares = shares or Shares.constant([part.weight for part in self.parts])
         self._tokenizer = fingerprint(loaded)
-        self._sources = _sources(self.parts, Encoder(loaded), caches, tokenizer=self._tokenizer)
-        self._windows = [part.corpus.windows(at_least=WINDOWS_PER_LANE * batch_size) for part in self.parts]
-        self._first_epoch = epoch
-        self._epochs = [epochs if part.epochs is None else part.epochs for part in self.parts]
-        self._targets = targets
+        sources = _sources(self.parts, Encoder(loaded), caches, tokenizer=self._tokenizer)
+        self._readers = [
+            PartReader(
+                part,
+                source,
+                windows=part.corpus.windows(at_least=WINDOWS_PER_LANE * batch_size),
+                sequence_length=sequence_length,
+                targets=targets,
+                packing=packing,
+                seed=seed,
+                lanes=batch_size,
+                first_epoch=epoch,
+                epochs=epochs if part.epochs is None else part.epochs,
+            )
+            for part, source in zip(self.parts, sources, strict=True)
+        ]
         start = Position(0, (Cursor(epoch=epoch),) * len(self.parts))
         self._positions = dict.fromkeys(self.rank_lanes, start)
 
@@ -164,6 +179,25 @@ class PackedDataset(IterableDataset[torch.Tensor]):
             if streams:
                 yield rows
 
+    def next_documents(self) -> Iterator[tuple[int, int, list[Seen]]]:
+        """Yield lane, part and documents of the next row of each lane of this rank, in the order of lanes.
+
+        From a token cache, counts are read; from text, the windows of these rows are encoded. A lane that has ended is
+        left out.
+        """
+        for lane in self.rank_lanes:
+            shares: Shares | None = self.shares
+            ended: frozenset[int] = frozenset()
+            position = self._positions[lane]
+            while shares is not None:
+                part = shares.part(position.rows * self.lanes + lane) if len(self.parts) > 1 else 0
+                seen = documents_of(self._readers[part], lane, position.cursors[part])
+                if seen:
+                    yield lane, part, seen
+                    break
+                ended |= {part}
+                shares = self.shares.without(ended)
+
     def state_dict(self) -> dict[str, Any]:
         """Return the state as JSON data: the position of each of this rank's lanes."""
         lanes = {
@@ -203,40 +237,49 @@ class PackedDataset(IterableDataset[torch.Tensor]):
         Raises:
             UsageError: A part is read from text, without a token cache.
         """
-        caches = [source for source in self._sources if isinstance(source, TokenCache)]
-        if len(caches) < len(self._sources):
-            raise UsageError("seeking needs a token cache", hint="make it with `corpusmill tokenize VERSION`")
-        totals = [cache.window_tokens(windows) for cache, windows in zip(caches, self._windows, strict=True)]
         for lane in self.rank_lanes:
-            counts = [self._counts(part, cache, totals[part], lane) for part, cache in enumerate(caches)]
+            counts = [reader.counts(lane) for reader in self._readers]
             limits = [one.rows() for one in counts]
-            taken = rows_of_parts(self.shares, lane=lane, lanes=self.lanes, rows=rows, limits=limits)
+            chosen = parts_of_lane(self.shares, lane=lane, lanes=self.lanes, rows=rows, limits=limits)
+            taken = np.bincount(chosen, minlength=len(self.parts)).tolist()
             cursors = tuple(one.cursor(number) for one, number in zip(counts, taken, strict=True))
-            self._positions[lane] = Position(sum(taken), cursors)
+            self._positions[lane] = Position(len(chosen), cursors)
 
-    def _counts(self, part: int, cache: TokenCache, totals: npt.NDArray[np.int64], lane: int) -> PartCounts:
-        windows = self._windows[part]
-        return PartCounts(
-            window_tokens=totals,
-            lengths=lambda window: cache.lengths(windows[window]),
-            sequence_length=self.sequence_length,
-            seed=self.seed,
-            lanes=self.lanes,
-            lane=lane,
-            first_epoch=self._first_epoch,
-            epochs=self._epochs[part],
-            targets=self._targets,
-        )
+    def rows_with(self, file: str, row: int, *, rows: int) -> list[tuple[int, int]]:
+        """Return lane and number of those of the first *rows* rows of each lane that have tokens of a document.
+
+        Args:
+            file: Path or URL of the document's shard.
+            row: The document's row in the shard.
+
+        Raises:
+            UsageError: A part is read from text, without a token cache.
+        """
+        found: set[tuple[int, int]] = set()
+        for lane in self.rank_lanes:
+            counts = [reader.counts(lane) for reader in self._readers]
+            chosen: npt.NDArray[np.int16] | None = None
+            for part, (reader, one) in enumerate(zip(self._readers, counts, strict=True)):
+                place = reader.place_of(file, row)
+                numbers = [] if place is None else list(one.rows_with(*place, until=rows))
+                if numbers and chosen is None:
+                    limits = [other.rows() for other in counts]
+                    chosen = parts_of_lane(self.shares, lane=lane, lanes=self.lanes, rows=rows, limits=limits)
+                if numbers and chosen is not None:
+                    own = np.flatnonzero(chosen == part)
+                    found |= {(lane, int(own[number])) for number in numbers if number < len(own)}
+        return sorted(found, key=lambda pair: (pair[1], pair[0]))
 
     def _identity(self) -> dict[str, Any]:
         parts = [
             {
                 "version": part.corpus.version,
                 "split": part.corpus.split,
-                "windows": len(windows),
+                "windows": len(reader.windows),
                 "epochs": part.epochs,
+                "selection": None if part.selection is None else part.selection.name,
             }
-            for part, windows in zip(self.parts, self._windows, strict=True)
+            for part, reader in zip(self.parts, self._readers, strict=True)
         ]
         return {
             "format": STATE_FORMAT,
@@ -245,6 +288,7 @@ class PackedDataset(IterableDataset[torch.Tensor]):
                 [start, *weights] for start, weights in zip(self.shares.starts, self.shares.weights, strict=True)
             ],
             "tokenizer": self._tokenizer,
+            "packing": self.packing,
             "seed": self.seed,
             "batch_size": self.lanes,
         }
@@ -258,7 +302,7 @@ class PackedDataset(IterableDataset[torch.Tensor]):
         while shares is not None:
             part = shares.part(position.rows * self.lanes + lane) if len(self.parts) > 1 else 0
             if part not in streams:
-                streams[part] = self._packed(part, lane, position.cursors[part])
+                streams[part] = self._readers[part].rows(lane, position.cursors[part])
             row = next(streams[part], None)
             if row is None:
                 ended |= {part}
@@ -267,37 +311,6 @@ class PackedDataset(IterableDataset[torch.Tensor]):
             tokens, cursor = row
             position = position.after(part, cursor)
             yield Row(tokens, lane, part, position)
-
-    def _packed(self, part: int, lane: int, cursor: Cursor) -> Iterator[tuple[Tokens, Cursor]]:
-        bulks = self._bulks(part, lane, cursor)
-        return pack(bulks, sequence_length=self.sequence_length, skip=cursor.token, targets=self._targets)
-
-    def _bulks(self, part: int, lane: int, cursor: Cursor) -> Iterator[Bulk]:
-        """Yield the documents that *part* gives to *lane* from *cursor* on."""
-        windows, corpus = self._windows[part], self.parts[part].corpus
-        epochs, fruitless = self._epochs[part], 0
-        for epoch in itertools.count(cursor.epoch):
-            if epochs is not None and epoch >= self._first_epoch + epochs:
-                return
-            fruitless += 1
-            dealt = lane_windows(len(windows), lanes=self.lanes, lane=lane, seed=self.seed, epoch=epoch)
-            for index in range(cursor.window, len(dealt)):
-                place = Cursor(epoch, index, cursor.row, 0, cursor.rows)
-                for bulk in self._shuffled(part, int(dealt[index]), place):
-                    fruitless = 0
-                    yield bulk
-                cursor = cursor._replace(row=0)
-            cursor = cursor._replace(window=0)
-            if fruitless > _FRUITLESS_EPOCHS * self.lanes:
-                raise SourceError(f"the split `{corpus.split}` of {corpus.path} has no text")
-
-    def _shuffled(self, part: int, window: int, place: Cursor) -> Iterator[Bulk]:
-        """Yield the documents of the window *window* of *part* from *place* on."""
-        documents = self._sources[part].opened(self._windows[part][window])
-        order = permutation(len(documents), self.seed, place.epoch, window)[place.row :]
-        for tokens, ends in documents.encoded(order):
-            yield Bulk(place, tokens, ends)
-            place = place._replace(row=place.row + len(ends))
 
 
 def merge_states(states: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -336,10 +349,10 @@ def _sources(
     sources: list[TokenSource] = []
     for part, cache in zip(parts, caches or [None] * len(parts), strict=True):
         if cache is None:
-            sources.append(TextSource(part.corpus, encoder))
+            sources.append(TextSource(part.corpus, encoder, part.selection))
         else:
             cache.check(part.corpus, tokenizer=tokenizer)
-            sources.append(cache)
+            sources.append(CacheSource(cache, part.selection))
     return sources
 
 

@@ -27,6 +27,11 @@ class Bulk(NamedTuple):
     tokens: Tokens
     ends: npt.NDArray[np.int64]
 
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Tokens of each document; shape (documents,)."""
+        return np.diff(self.ends, prepend=0)
+
 
 def pack(
     bulks: Iterable[Bulk], *, sequence_length: int, skip: int = 0, targets: bool = False

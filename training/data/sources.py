@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from corpusmill.training.data.encoding import Encoder
 from corpusmill.training.data.packing import Tokens
+from corpusmill.training.data.selection import Selection, rows_with_content, with_content
 from corpusmill.training.data.shards import Corpus, Window
 
 _BULK_CHARACTERS: Final = 1 << 18
@@ -31,21 +32,40 @@ class Documents(Protocol):
 
 
 class TokenSource(Protocol):
-    """Gives the documents of windows as tokens."""
+    """Gives the documents of the windows of a part as tokens."""
 
     def opened(self, window: Window) -> Documents:
         """Read *window*."""
 
+    def lengths(self, window: Window) -> npt.NDArray[np.int64]:
+        """Return the number of tokens of each document of *window*; shape (documents,)."""
+
+    def rows(self, window: Window) -> npt.NDArray[np.int64]:
+        """Return the row of the file of each document of *window*; shape (documents,)."""
+
 
 @dataclass(frozen=True)
 class TextSource:
-    """Encodes the texts of *corpus*."""
+    """Encodes the texts of *corpus* that *selection* takes."""
 
     corpus: Corpus
     encoder: Encoder
+    selection: Selection | None = None
 
     def opened(self, window: Window) -> Documents:
-        return _Texts(self.corpus.texts(window), self.encoder)
+        return _Texts(with_content(self._texts(window), window, self.selection), self.encoder)
+
+    def lengths(self, window: Window) -> npt.NDArray[np.int64]:
+        """Return the number of tokens of each document of *window*, which are encoded for it; shape (documents,)."""
+        documents = self.opened(window)
+        encoded = documents.encoded(np.arange(len(documents)))
+        return np.concatenate([np.zeros(0, dtype=np.int64), *(np.diff(ends, prepend=0) for _, ends in encoded)])
+
+    def rows(self, window: Window) -> npt.NDArray[np.int64]:
+        return rows_with_content(self._texts(window), window, self.selection)
+
+    def _texts(self, window: Window) -> pa.ChunkedArray:
+        return self.corpus.column(window, self.corpus.text_column)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from corpusmill.schemas.errors import DamagedFileError, SourceError, UsageError
 from corpusmill.schemas.storage import Store, StoredFile, open_store
+from corpusmill.training.data.selection import Selection, rows_with_content, with_content
 from corpusmill.training.data.shards import Corpus, Place, Shard, Window
 from corpusmill.training.data.sources import Documents, Encoded
 
@@ -96,31 +97,16 @@ class TokenCache:
     def _files(self) -> dict[str, CachedFile]:
         return {file.shard: file for file in self.manifest.files}
 
-    def opened(self, window: Window) -> Documents:
-        """Read *window* of the corpus that the cache was made from."""
+    def tokens(self, window: Window) -> pa.ListArray:
+        """Return the tokens of each row of *window*, null for a row without text."""
         file = self._files[posixpath.basename(window.file.key)]
-        batch = _batch(StoredFile(self.store, file.path, file.bytes), window.row_group)
-        tokens = batch.column("tokens")
-        if tokens.null_count:
-            tokens = tokens.drop_null()
-        first, stop = (len(tokens) * part // window.parts for part in (window.part, window.part + 1))
-        return _Cached(tokens.slice(first, stop - first))
+        return window.taken(_batch(StoredFile(self.store, file.path, file.bytes), window.row_group).column("tokens"))
 
-    def lengths(self, window: Window) -> npt.NDArray[np.int64]:
-        """Return the number of tokens of each document with text in *window*; shape (documents,)."""
-        documents = self.opened(window)
-        assert isinstance(documents, _Cached), "a cache opens cached documents"
-        return documents.lengths()
-
-    def window_tokens(self, windows: tuple[Window, ...]) -> npt.NDArray[np.int64]:
-        """Return the number of tokens of each of *windows*; reads counts only for parts of row groups."""
-        totals = [
-            self._files[posixpath.basename(window.file.key)].tokens[window.row_group]
-            if window.parts == 1
-            else int(self.lengths(window).sum())
-            for window in windows
-        ]
-        return np.array(totals, dtype=np.int64)
+    def total(self, window: Window) -> int:
+        """Return the number of tokens of *window*; reads counts only if it is a part of a row group."""
+        if window.is_whole:
+            return self._files[posixpath.basename(window.file.key)].tokens[window.row_group]
+        return int(_Cached(with_content(self.tokens(window), window, None)).lengths().sum())
 
     def check(self, corpus: Corpus, *, tokenizer: str) -> None:
         """Refuse to stand in for the texts of *corpus* under another tokenizer or version.
@@ -146,7 +132,7 @@ class TokenCache:
     def _check_shard(self, shard: Shard) -> None:
         file = self._files.get(posixpath.basename(shard.file.key))
         described = None if file is None else (file.rows, len(file.tokens), file.shard_bytes, file.shard_sha256)
-        if described != (shard.rows, shard.row_groups, shard.file.size, shard.sha256):
+        if described != (shard.rows, len(shard.row_groups), shard.file.size, shard.sha256):
             raise DamagedFileError(
                 "the shard is not the one that the token cache was made from", file=shard.path, hint=_MAKE
             )
@@ -172,6 +158,52 @@ def open_cache(place: Place) -> TokenCache:
         reason = f"the token cache has format {manifest.format_version}, this corpusmill reads {FORMAT_VERSION}"
         raise SourceError(reason, file=address, hint="remove the folder and make it again")
     return TokenCache(store, manifest)
+
+
+def cache_of(workspace: Place, corpus: Corpus, *, tokenizer: str) -> TokenCache | None:
+    """Return the token cache of *corpus* in *workspace* for the tokenizer with the fingerprint *tokenizer*, if any.
+
+    Raises:
+        DamagedFileError: The cache was made from other shards.
+        SourceError: Its manifest cannot be read.
+        UnfinishedError: The store refuses access or does not respond.
+    """
+    key = cache_key(version=corpus.version, tokenizer=tokenizer, split=corpus.split)
+    store = open_store(workspace).below(key)  # type: ignore[arg-type]
+    if not store.exists(MANIFEST):
+        return None
+    cache = open_cache(store)
+    cache.check(corpus, tokenizer=tokenizer)
+    return cache
+
+
+@dataclass(frozen=True)
+class CacheSource:
+    """Gives the tokens in *cache* of the rows that *selection* takes."""
+
+    cache: TokenCache
+    selection: Selection | None = None
+
+    def opened(self, window: Window) -> Documents:
+        """Read *window* of the corpus that the cache was made from."""
+        return self._cached(window)
+
+    def lengths(self, window: Window) -> npt.NDArray[np.int64]:
+        """Return the number of tokens of each document of *window*; shape (documents,)."""
+        return self._cached(window).lengths()
+
+    def rows(self, window: Window) -> npt.NDArray[np.int64]:
+        """Return the row of the file of each document of *window*; shape (documents,)."""
+        return rows_with_content(self.cache.tokens(window), window, self.selection)
+
+    def window_tokens(self, windows: tuple[Window, ...]) -> npt.NDArray[np.int64]:
+        """Return the number of tokens of each of *windows*; shape (windows,)."""
+        if self.selection is None:
+            return np.array([self.cache.total(window) for window in windows], dtype=np.int64)
+        return np.array([self.lengths(window).sum() for window in windows], dtype=np.int64)
+
+    def _cached(self, window: Window) -> _Cached:
+        return _Cached(with_content(self.cache.tokens(window), window, self.selection))
 
 
 @dataclass(frozen=True)

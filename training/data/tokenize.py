@@ -112,7 +112,7 @@ def _file(
         if (made.shard_bytes, made.shard_sha256) == (shard.file.size, shard.sha256) and store.exists(key):
             return made
     tokens: list[int] = []
-    tasks = ((shard, group, corpus.text_column, tokenizer) for group in range(shard.row_groups))
+    tasks = ((shard, group, corpus.text_column, tokenizer) for group in range(len(shard.row_groups)))
     batches = _in_order(executor, tasks, workers=workers)
     written = store.write_hashed(_ipc(_schema(shard, tokenizer), batches, tokens), key)
     file = CachedFile(

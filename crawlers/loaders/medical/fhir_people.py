@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Final
+from urllib.parse import unquote
 
 from corpusmill.crawlers.loaders.medical.base import parsed_day
 from corpusmill.schemas.deidentification.known import Gathered, Known
@@ -88,18 +91,37 @@ _ORGANIZATIONS: Final = frozenset(
     ("serviceProvider", "managingOrganization", "organization", "custodian", "payor", "location", "owner")
 )
 _ALL_OF_A_FILE: Final = 40
-"""With at most this many people in a file, each note is searched for all of them."""
-MAX_PEOPLE: Final = 2_000_000
+"""With at most this many references to people in a file and its companions, each note is searched for all of them."""
+MAX_PEOPLE: Final = 500_000
+"""People that the notes of a slice name, about 250 MB of memory."""
+_ABOUT_NAME: Final = re.compile(
+    r"(?<![a-z])(?:patient|full|first|last|middle|given|family|maiden|sur|mother|father|spouse|parent|guardian|contact"
+    r"|doctor|physician|provider|child|person|your|preferred|legal)(?:'s|s)?[ ._-]?(?:\w+[ ._-])?name(?![a-z])|^name\b",
+    re.IGNORECASE,
+)
+_ABOUT_BIRTH: Final = re.compile(r"birth|(?<![a-z])dob(?![a-z])", re.IGNORECASE)
+_REFERENCE: Final = re.compile(rb'"reference"\s*:\s*"((?:[^"\\]|\\.){1,400})"')
+_PERSON: Final = re.compile(
+    r"urn:|(?:Patient|Practitioner|PractitionerRole|RelatedPerson|Person|Organization|Location|Coverage|Account|Device"
+    r"|Encounter)[/?]"
+)
 
 
 @dataclass
 class People:
-    """The people of a file by the references to them, and the patients who deny or permit the use of their records."""
+    """The people of a file by the references to them, and the patients who deny or permit the use of their records.
 
-    _known: dict[str, Known] = field(default_factory=dict)
+    Args:
+        wanted: The references that the notes have; of many people, only these are kept. None: all.
+    """
+
+    wanted: set[str] | None = None
     denied: set[str] = field(default_factory=set)
     permitted: set[str] = field(default_factory=set)
+    _known: dict[str, bytes] = field(default_factory=dict)
     _everyone: Known | None = None
+    _references: int = 0
+    _is_pruned: bool = False
 
     def add(self, resource: dict[str, Any], full_url: str | None) -> None:
         """Add what *resource* says.
@@ -112,37 +134,77 @@ class People:
         if kind == "Consent":
             self._add_consent(resource, owners)
             return
-        own = names_of(resource, full_url)
-        known = stated(resource)
-        for ref in {*own, *([] if kind in ("PractitionerRole",) else owners)}:
-            self._known[ref] = self._known[ref] | known if ref in self._known else known
+        named = {*names_of(resource, full_url), *([] if kind in ("PractitionerRole",) else owners)}
+        self._references += len(named)
+        named.update(queries_of(resource))
+        if self._references > _ALL_OF_A_FILE and self.wanted is not None:
+            if not self._is_pruned:
+                self._known = {ref: known for ref, known in self._known.items() if ref in self.wanted}
+                self._is_pruned = True
+            named &= self.wanted
+        if named:
+            known = stated(resource)
+            for ref in named:
+                self._known[ref] = _packed(self.known(ref) | known)
         if len(self._known) > MAX_PEOPLE:
             raise DataError(
-                f"the file describes more than {MAX_PEOPLE:,} people; split it by patient", kind="too_large"
+                f"the notes name more than {MAX_PEOPLE:,} people: split the file, or decompress it if it is NDJSON, "
+                "which is then read in slices",
+                kind="too_large",
             )
 
     def _add_consent(self, resource: dict[str, Any], owners: list[str]) -> None:
         if resource.get("status", "active") != "active":
             return
-        (self.denied if is_denial(resource) else self.permitted).update(owners)
+        chosen = owners if self.wanted is None else [ref for ref in owners if ref in self.wanted]
+        (self.denied if is_denial(resource) else self.permitted).update(chosen)
+
+    def known(self, reference: str) -> Known:
+        """Return what is known about the person *reference*; nothing if nobody has that name."""
+        packed = self._known.get(reference)
+        return Known() if packed is None else _unpacked(packed)
+
+    def has(self, reference: str) -> bool:
+        """Return whether a resource describes *reference*."""
+        return reference in self._known
 
     def around(self, resource: dict[str, Any]) -> Known:
         """Return what is known about the people of *resource*: those that it names, and those whom they name."""
         known = stated(resource)
-        if len(self._known) <= _ALL_OF_A_FILE:
+        if self._references <= _ALL_OF_A_FILE:
             return known | self._all()
         for ref in set(references(resource)):
-            if ref in self._known:
-                known = known | self._known[ref]
+            known = known | self.known(ref)
         return known
 
     def _all(self) -> Known:
         if self._everyone is None:
             everyone = Known()
-            for known in self._known.values():
-                everyone = everyone | known
+            for ref in self._known:
+                everyone = everyone | self.known(ref)
             self._everyone = everyone
         return self._everyone
+
+
+def _packed(known: Known) -> bytes:
+    """Return *known* in a third of its memory."""
+    births = [day.isoformat() for day in sorted(known.births)]
+    return json.dumps([sorted(known.names), known.values, births], ensure_ascii=False).encode(errors="replace")
+
+
+def _unpacked(packed: bytes) -> Known:
+    names, values, births = json.loads(packed)
+    days = frozenset(date.fromisoformat(day) for day in births)
+    return Known(frozenset(names), tuple((value, kind) for value, kind in values), days)
+
+
+def people_named_in(data: bytes) -> Iterator[str]:
+    """Yield the references to people in the bytes of a resource, as `short` writes them."""
+    for match in _REFERENCE.findall(data):
+        text = match.decode(errors="replace")
+        reference = short(json.loads(f'"{text}"') if "\\" in text else text)
+        if _PERSON.match(reference):
+            yield reference
 
 
 def is_denial(consent: dict[str, Any]) -> bool:
@@ -161,18 +223,38 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 
 
 def names_of(resource: dict[str, Any], full_url: str | None) -> list[str]:
-    """Return the references that name *resource*."""
+    """Return the references that name *resource*: by type and id, and the URL of its entry."""
     own = [f"{resource['resourceType']}/{resource['id']}"] if isinstance(resource.get("id"), str) else []
     return [*own, *([short(full_url)] if full_url else [])]
+
+
+def queries_of(resource: dict[str, Any]) -> list[str]:
+    """Return the conditional references that find *resource* by an identifier.
+
+    >>> queries_of({"resourceType": "Patient", "identifier": [{"system": "urn:mrn", "value": "7"}]})
+    ['Patient?identifier=urn:mrn|7', 'Patient?identifier=7']
+    """
+    found = []
+    for identifier in _dicts(resource.get("identifier")):
+        if isinstance(value := identifier.get("value"), str):
+            head = f"{resource['resourceType']}?identifier="
+            found += [f"{head}{identifier.get('system', '')}|{value}", f"{head}{value}"]
+    return found
 
 
 def short(reference: str) -> str:
     """Return *reference* without the server and the version: `Patient/1`, `urn:uuid:…` or `#contained`.
 
+    A conditional reference stays a query, because the type alone would be the same for all patients.
+
     >>> short("https://example.org/fhir/Patient/1/_history/2"), short("urn:uuid:5")
     ('Patient/1', 'urn:uuid:5')
+    >>> short("https://example.org/fhir/Patient?identifier=https%3A%2F%2Fe.org%7C7")
+    'Patient?identifier=https://e.org|7'
     """
-    reference = reference.partition("/_history/")[0].partition("?")[0]
+    reference, mark, query = reference.partition("/_history/")[0].partition("?")
+    if mark:
+        return f"{reference.rpartition('/')[2]}?{unquote(query)}"
     return "/".join(reference.split("/")[-2:]) if "/" in reference else reference
 
 
@@ -207,12 +289,24 @@ def stated(resource: dict[str, Any]) -> Known:
 
 def _gather(element: dict[str, Any], key: str, gathered: Gathered) -> None:
     _person(element, key, gathered)
+    if isinstance(element.get("linkId"), str):
+        _answers(element, gathered)
     for name, value in element.items():
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, dict):
                 _gather(one, name, gathered)
             elif isinstance(one, str):
                 _string(element, name, one, gathered)
+
+
+def _answers(item: dict[str, Any], gathered: Gathered) -> None:
+    """Add the answers to a question about a person in a QuestionnaireResponse."""
+    question = f"{item['linkId']} {item.get('text', '')}"
+    for answer in _dicts(item.get("answer")):
+        if isinstance(day := answer.get("valueDate"), str) and _ABOUT_BIRTH.search(question):
+            gathered.birth(parsed_day(day))
+        if isinstance(text := answer.get("valueString"), str) and _ABOUT_NAME.search(question):
+            gathered.name(text)
 
 
 def _string(element: dict[str, Any], key: str, value: str, gathered: Gathered) -> None:
@@ -236,9 +330,7 @@ def _person(element: dict[str, Any], key: str, gathered: Gathered) -> None:
         _address(element, gathered)
     elif key == "telecom" and isinstance(element.get("value"), str):
         gathered.value(element["value"], _TELECOM.get(str(element.get("system")), "phone"))
-    elif key in ("identifier", "masterIdentifier", "accessIdentifier", "groupIdentifier") and isinstance(
-        element.get("value"), str
-    ):
+    elif key.casefold().endswith("identifier") and isinstance(element.get("value"), str):
         gathered.value(element["value"], _identifier_kind(element))
     elif key in _PERSON_KEYS and isinstance(element.get("display"), str) and "code" not in element:
         _displayed(element, key, gathered)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
+from corpusmill.crawlers.loaders.medical.attached import attached_text, decoded_base64
 from corpusmill.crawlers.readers.html_text import plain_text
-from corpusmill.schemas.decoding.texts import decode_text
 from corpusmill.schemas.errors import DataError
 
 ADMINISTRATIVE: Final = frozenset(
@@ -157,6 +155,7 @@ _TEXT_KEYS: Final = frozenset(
             "patientInstruction",
             "purpose",
             "abstract",
+            "basis",
             "topic",
             "statement",
             "clinicalNotes",
@@ -193,8 +192,9 @@ _TEXT_KEYS: Final = frozenset(
     )
 )
 """Fields of type string or markdown whose value is text; other strings are codes, names or numbers."""
+_LABELS: Final[dict[str, tuple[str, ...]]] = {"DocumentReference": ()}
+"""Fields with the words that stand before the values of a resource; the type of a document is its title, not text."""
 _WORD: Final = re.compile(r"\w+")
-_MAX_ATTACHMENT: Final = 32_000_000
 
 
 def title_of(resource: dict[str, Any]) -> str | None:
@@ -216,7 +216,7 @@ def text_of(resource: dict[str, Any], counts: Counter[str]) -> str:
     lines = [narrative] if narrative else []
     for line in _lines(resource, counts):
         words = " ".join(_WORD.findall(line.casefold()))
-        if words and words not in written:
+        if words and f" {words} " not in f" {written} ":
             lines.append(line)
             written += " " + words
     return "\n".join(lines).strip()
@@ -242,8 +242,12 @@ def _lines(resource: dict[str, Any], counts: Counter[str]) -> Iterator[str]:
 
 def _fields(element: dict[str, Any], counts: Counter[str]) -> Iterator[str]:
     """Yield the lines of an element: first its code with its value, then its other fields in their order."""
+    if isinstance(element.get("linkId"), str):
+        yield from _question(element, counts)
+        return
     used = set(_SKIPPED)
-    label = next((words for key in ("code", "type", "title", "item") if (words := _label(element.get(key)))), "")
+    labels = _LABELS.get(element.get("resourceType", ""), ("code", "type", "title", "item"))
+    label = next((words for key in labels if (words := _label(element.get(key)))), "")
     value_keys = [key for key in element if key.startswith("value") and key not in _SKIPPED]
     values = [words for key in value_keys if (words := _value(element[key]))]
     if label:
@@ -252,10 +256,30 @@ def _fields(element: dict[str, Any], counts: Counter[str]) -> Iterator[str]:
         yield ", ".join(values)
     if isinstance(element.get("text"), str):
         yield f"{element['text']}: {', '.join(values)}" if values else element["text"]
-    used.update(value_keys, ("code", "title") if label else ())
+    used.update(value_keys, ("code", "title") if label else (), () if labels else ("type",))
     for key, value in element.items():
         if key not in used:
             yield from _field(key, value, counts)
+
+
+def _question(item: dict[str, Any], counts: Counter[str]) -> Iterator[str]:
+    """Yield a question with its answers, and the questions below it, of a QuestionnaireResponse."""
+    answers = [one for one in _listed(item.get("answer")) if isinstance(one, dict)]
+    values = [_value(one[key]) for one in answers for key in one if key.startswith("value")]
+    question = str(item.get("text") or "").strip()
+    line = ", ".join(filter(None, values))
+    if question or line:
+        mark = "" if question.endswith((":", "?")) else ":"
+        yield f"{question}{mark} {line}" if question and line else question or line
+    for one in answers:
+        if isinstance(one.get("valueAttachment"), dict):
+            yield from _attachment(one["valueAttachment"], counts)
+    for below in (item, *answers):
+        yield from _field("item", below.get("item"), counts)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _label(value: Any) -> str:
@@ -339,33 +363,17 @@ def _value(value: Any) -> str:
 
 
 def _attachment(value: dict[str, Any], counts: Counter[str]) -> Iterator[str]:
-    """Yield the text of an attachment of type text/plain, text/html or the like."""
-    media_type = str(value.get("contentType") or "").partition(";")[0].strip().casefold()
+    """Yield the text of an attachment; those without text that can be read are counted."""
     data = value.get("data")
     if not isinstance(data, str) or not data:
         if isinstance(value.get("url"), str):
             counts["attachment elsewhere"] += 1
         return
-    if (
-        media_type
-        and not media_type.startswith("text/")
-        and media_type not in ("application/xhtml+xml", "application/xml")
-    ):
-        counts["attachment without text"] += 1
-        return
     try:
-        content = base64.b64decode("".join(data.split()), validate=True)
-        text = decode_text(content[:_MAX_ATTACHMENT], encoding=_charset(value))
-    except (binascii.Error, ValueError, DataError):
-        counts["attachment that cannot be decoded"] += 1
-        return
-    if media_type in ("text/rtf", "text/xml", "application/xml") and not media_type.endswith("xml"):
-        counts["attachment without text"] += 1
-        return
-    is_markup = media_type in ("text/html", "application/xhtml+xml", "text/xml", "application/xml") or text.lstrip()[
-        :5
-    ].lower() in ("<html", "<!doc")
-    yield plain_text(text) if is_markup else text.replace("\r\n", "\n").strip()
+        yield attached_text(decoded_base64(data), str(value.get("contentType") or ""), charset=_charset(value))
+    except DataError as error:
+        kind = "without text" if error.kind == "not_text" else "that cannot be decoded"
+        counts[f"attachment {kind}"] += 1
 
 
 def _charset(value: dict[str, Any]) -> str | None:

@@ -18,10 +18,16 @@ from corpusmill.crawlers.readers.code.attributes import folders_of, pattern_of
 from corpusmill.schemas.licenses import spdx
 
 _FILE: Final = re.compile(
-    r"(?:licen[sc]e|copying|unlicense|mit-license|licen[sc]e\.txt|copyright)"
-    r"(?:[-_.](?!py$|js$|ts$|go$|rb$|java$|c$|h$|rs$|cs$|php$|html?$|json$)[\w.+-]*)?",
+    r"(?:licen[sc]e|copying|unlicense|mit-license|copyright)(?:[-_.][\w.+-]*)?",
     re.IGNORECASE,
 )
+_CODE: Final = re.compile(
+    r"\.(?:pyi?|ipynb|[cm]?[jt]s|[jt]sx|vue|svelte|go|rb|java|kts?|scala|groovy|swift|dart|[ch]|cc|cpp|cxx|hh|hpp|hxx|mm|cu"
+    r"|rs|cs|fs|vb|php|pl|pm|lua|r|jl|exs?|erl|clj|hs|ml|sh|bash|ps1|bat|sql|css|scss|less|html?|xml|xsd|xslt?|svg|json"
+    r"|jsonl|ya?ml|toml|ini|cfg|csv|tsv|tmpl|j2|snap)$",
+    re.IGNORECASE,
+)
+"""Ends of the names of code and data, which may be about licenses and quote their texts."""
 _MARK: Final = re.compile(r"SPDX-License-Identifier:[ \t]*([^\n\r]{1,200})")
 _END: Final = re.compile(r"[ \t]*(?:\*/|-->|\*\)|-\}|\"\"\"|'''|#}|%>|[\"';,*\\]+[ \t]*$).*")
 _EXPRESSION: Final = re.compile(r"\(?[A-Za-z0-9.+-]+\)?(?: +(?:AND|OR|WITH) +\(?[A-Za-z0-9.+-]+\)?)*")
@@ -92,13 +98,17 @@ of these licenses."""
 def is_legal(path: str) -> bool:
     """Return whether the file *path* says something about licenses of other files.
 
-    >>> [is_legal(path) for path in ("a/LICENSE-MIT", "COPYING.LESSER", "license.py", "LICENSES/MIT.txt")]
+    >>> [is_legal(path) for path in ("a/LICENSE-MIT", "COPYING.LESSER", "license_words.py", "LICENSES/MIT.txt")]
     [True, True, False, True]
     """
     name = PurePosixPath(path).name
     if path.startswith("LICENSES/") or path == ".reuse/dep5" or name == "REUSE.toml" or name.endswith(".license"):
         return True
-    return _FILE.fullmatch(name) is not None
+    return _is_license_file(name)
+
+
+def _is_license_file(name: str) -> bool:
+    return _FILE.fullmatch(name) is not None and _CODE.search(name) is None
 
 
 def license_of_text(text: str) -> str | None:
@@ -200,7 +210,7 @@ class Licenses:
         files: dict[str, list[tuple[str, str]]] = {}
         for path in sorted(self._texts):
             pure = PurePosixPath(path)
-            if _FILE.fullmatch(pure.name) and not path.startswith("LICENSES/") and not pure.name.endswith(".license"):
+            if _is_license_file(pure.name) and not path.startswith("LICENSES/") and not pure.name.endswith(".license"):
                 name = marked(self._texts[path]) or license_of_text(self._texts[path])
                 if name is not None:
                     files.setdefault("" if str(pure.parent) == "." else str(pure.parent), []).append((name, path))

@@ -5,6 +5,7 @@ Bundles are read entry by entry, so that memory holds one resource. A line that 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any, BinaryIO, Final, NamedTuple
 from corpusmill.crawlers.loaders.json_values import MAX_VALUE_BYTES, JsonStream, JsonText
 from corpusmill.crawlers.loaders.jsonl import is_too_deep
 from corpusmill.crawlers.loaders.rows import MAX_DEPTH, without_lone_surrogates
+from corpusmill.crawlers.loaders.streams import BrokenStreamError, available
 from corpusmill.schemas.errors import DataError
 
 _HEAD_BYTES: Final = 1 << 20
@@ -57,24 +59,55 @@ def parsed_json(data: bytes) -> Any:
     return without_lone_surrogates(value) if b"\\ud" in data or b"\\uD" in data else value
 
 
-def resources(stream: BinaryIO) -> Iterator[Resource]:
+def resources(stream: BinaryIO, *, start: int = 0, end: int = -1) -> Iterator[Resource]:
     """Yield the resources of *stream*; those of Bundles one by one.
+
+    Args:
+        start: Position of *stream*, which is at the beginning of a line, if it is NDJSON.
+        end: Lines that begin at or behind this position are not read; -1: all are read.
 
     Raises:
         DataError: ``not_json`` or ``truncated``: the rest of the file cannot be read.
     """
-    lines = _Lines(stream)
-    if lines.has_json_on_each_line():
-        while (line := lines.next_line()) is not None:
+    lines = _Lines(stream, start)
+    if start > 0 or end >= 0 or lines.has_json_on_each_line():
+        while (line := lines.next_line()) is not None and not 0 <= end <= line.offset:
             yield from _resources_of_line(line)
         return
     yield from _values(JsonStream(lines))
+
+
+def ndjson_head(stream: BinaryIO) -> bytes:
+    """Return the beginning of *stream* if it has a JSON object on each line, and more than one line; else nothing."""
+    lines = _Lines(stream)
+    return lines.head if lines.has_json_on_each_line() and lines.has_several() else b""
+
+
+def lines_with(stream: BinaryIO, pattern: re.Pattern[bytes]) -> Iterator[bytes]:
+    """Yield the lines of *stream* in which *pattern* occurs, without parsing the others.
+
+    A line that is longer than `MAX_VALUE_BYTES` is divided.
+
+    Raises:
+        DataError: The stream breaks off.
+    """
+    rest = bytearray()
+    while piece := available(stream, _HEAD_BYTES):
+        rest += piece
+        end = rest.rfind(b"\n") + 1 or (len(rest) if len(rest) > MAX_VALUE_BYTES else 0)
+        if end and pattern.search(rest, 0, end):
+            yield from (line for line in bytes(rest[:end]).split(b"\n") if pattern.search(line))
+        del rest[:end]
+    if pattern.search(rest):
+        yield bytes(rest)
 
 
 def _resources_of_line(line: _Line) -> Iterator[Resource]:
     offset = line.offset
     try:
         yield from _values(JsonStream(line), offset)
+    except BrokenStreamError:
+        raise
     except DataError as error:
         yield Resource(offset, f"{offset}".encode(), problem=(error.kind, error.message))
     line.skip()
@@ -176,14 +209,23 @@ def _too_large(element: JsonText, offset: int) -> Resource:
     return Resource(offset + element.offset, (element.digest or "").encode(), problem=("too_large", message))
 
 
+def _beginning(stream: BinaryIO) -> bytes:
+    """Return the first `_HEAD_BYTES` of *stream*, or what is before a damaged place; reading on raises its error."""
+    head = b""
+    with contextlib.suppress(DataError):
+        while len(head) < _HEAD_BYTES and (piece := available(stream, _HEAD_BYTES - len(head))):
+            head += piece
+    return head
+
+
 class _Lines:
     """A stream that can be read whole, or line by line."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, start: int = 0) -> None:
         self._stream = stream
-        self._read = getattr(stream, "read1", stream.read)  # returns what is readable of a broken file before the error
-        self._head = self._read(_HEAD_BYTES)
-        self._position = 0
+        self._head = _beginning(stream)
+        self._at = 0
+        self._position = start
 
     def has_json_on_each_line(self) -> bool:
         """Return whether the first lines hold one object each, as in NDJSON."""
@@ -195,20 +237,27 @@ class _Lines:
             b"}"
         )
 
+    @property
+    def head(self) -> bytes:
+        """What was read ahead."""
+        return self._head
+
+    def has_several(self) -> bool:
+        """Return whether the beginning of the stream has more than one line that is not blank."""
+        return sum(bool(line.strip()) for line in self._head.split(b"\n")[:100]) > 1
+
     def read(self, size: int = -1) -> bytes:
         """Read from the whole stream."""
         data, self._head = self._head, b""
-        return data or bytes(self._read(size))
+        return data or available(self._stream, size)
 
     def readline(self, size: int) -> bytes:
-        """Read up to the end of the line."""
-        if self._head:
-            end = self._head.find(b"\n", 0, size) + 1 or min(size, len(self._head))
-            data, self._head = self._head[:end], self._head[end:]
-            if not data.endswith(b"\n") and len(data) < size:
-                data += self._stream.readline(size - len(data))
-        else:
-            data = self._stream.readline(size)
+        """Read up to the end of the line, or less of it; empty at the end of the file."""
+        if self._at == len(self._head):
+            self._head, self._at = available(self._stream, _HEAD_BYTES), 0
+        end = self._head.find(b"\n", self._at, self._at + size) + 1 or min(self._at + size, len(self._head))
+        data = self._head[self._at : end]
+        self._at = end
         self._position += len(data)
         return data
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from corpusmill.schemas.decoding.labels import codec_of
 from corpusmill.schemas.decoding.texts import decode_text
 from corpusmill.schemas.errors import DataError
 
@@ -100,6 +101,8 @@ class Message:
             return "\n"
         if command == ".sp":
             return "\n" * min(max(int("".join(filter(str.isdecimal, sequence))[:9] or "1"), 1), 10)
+        if command == ".sk":
+            return " "
         return "\n" if command in (".in", ".ti") and len(sequence) > 3 else ""
 
     def _from_hex(self, digits: str) -> str:
@@ -167,7 +170,7 @@ def _stated_charset(data: bytes) -> str | None:
     header = re.split(rb"[\r\n]", data, maxsplit=1)[0]
     fields = header.split(header[3:4])
     name = fields[17].split(b"~")[0].decode("ascii", errors="replace").strip().upper() if len(fields) > 17 else ""
-    return _CHARSETS.get(name)
+    return _CHARSETS.get(name) or codec_of(name)
 
 
 def _decoded(data: bytes, codec: str | None) -> str:

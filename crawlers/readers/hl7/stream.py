@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
+from corpusmill.crawlers.loaders.streams import available
+
 MAX_MESSAGE_BYTES: Final = 32_000_000
 _READ_BYTES: Final = 1 << 18
 _START: Final = re.compile(rb"(?:\A|(?<=[\r\n\x0b\x1c]))[ \t\x0b\x1c]*(?:MSH|FHS|BHS|BTS|FTS)(?=[^\w\s])")
@@ -19,10 +21,14 @@ _FRAMING: Final = b"\x0b\x1c\r\n\0 \t"
 
 
 class Piece(NamedTuple):
-    """The bytes from one header to the next one. `data` is None if there are more than `MAX_MESSAGE_BYTES`."""
+    """The bytes from one header to the next one. `data` is None if there are more than `MAX_MESSAGE_BYTES`.
+
+    `is_cut`: the file ends with it, before the byte with which MLLP ends a message.
+    """
 
     offset: int
     data: bytes | None
+    is_cut: bool = False
 
     @property
     def is_message(self) -> bool:
@@ -38,10 +44,9 @@ def pieces(stream: BinaryIO) -> Iterator[Piece]:
     >>> [piece.data for piece in pieces(io.BytesIO(data))]
     [b'MSH|^~\\\\&|A\\rPID|1', b'MSH|^~\\\\&|B']
     """
-    read = getattr(stream, "read1", stream.read)  # what is readable of a broken file is returned before the error
     buffer, offset, at_end, is_long = bytearray(), 0, False, False
     while not at_end:
-        piece = read(_READ_BYTES)
+        piece = available(stream, _READ_BYTES)
         at_end = not piece
         searched = max(len(buffer) - _MARGIN, 1)
         buffer += piece
@@ -57,12 +62,13 @@ def pieces(stream: BinaryIO) -> Iterator[Piece]:
             begin = len(buffer) - _MARGIN
         del buffer[:begin]
         offset += begin
-    yield from _piece(bytes(buffer), offset, is_long=is_long)
+    yield from _piece(bytes(buffer), offset, is_long=is_long, is_last=True)
 
 
-def _piece(data: bytes, offset: int, *, is_long: bool) -> Iterator[Piece]:
+def _piece(data: bytes, offset: int, *, is_long: bool, is_last: bool = False) -> Iterator[Piece]:
     stripped = data.removeprefix(codecs.BOM_UTF8).strip(_FRAMING)
     if is_long:
         yield Piece(offset, None)
     elif stripped:
-        yield Piece(offset + data.find(stripped[:8]), stripped)
+        is_cut = is_last and data.lstrip(b"\r\n \t").startswith(b"\x0b") and b"\x1c" not in data
+        yield Piece(offset + data.find(stripped[:8]), stripped, is_cut)

@@ -8,9 +8,10 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final, TypedDict
 
-from corpusmill.crawlers.readers.pdf.columns import blocks
+from corpusmill.crawlers.readers.pdf.columns import blocks, common_gutter
 from corpusmill.crawlers.readers.pdf.furniture import furniture
-from corpusmill.crawlers.readers.pdf.glyphs import glyphs_of, pieces_of
+from corpusmill.crawlers.readers.pdf.glyphs import Piece, glyphs_of, pieces_of
+from corpusmill.crawlers.readers.pdf.line_numbers import without_line_numbers
 from corpusmill.crawlers.readers.pdf.lines import Line, lines_of
 from corpusmill.crawlers.readers.pdf.paragraphs import paragraphs
 from corpusmill.crawlers.readers.pdf.xmp import license_of
@@ -102,33 +103,40 @@ def _reading(document: Any, data: bytes, raw: Any) -> Reading:
 
 def _pages(document: Any, raw: Any) -> tuple[list[list[Line]], list[tuple[float, float]], int, int]:
     """Return the lines of each page, its edges, the number of pages without text, and that of unreadable pages."""
-    pages: list[list[Line]] = []
-    heights: list[tuple[float, float]] = []
-    empty = unread = number = characters = 0
+    pieces: list[list[Piece]] = []
+    boxes: list[tuple[float, float] | None] = []
+    empty = unread = characters = 0
     for index in range(len(document)):
-        lines: list[Line] = []
-        edges = (0.0, 0.0)
+        found: list[Piece] = []
+        box: tuple[float, float] | None = (0.0, 0.0)
         with _text_page(document, index) as opened:
             if opened is None:
                 unread += 1
+                empty += 1
             else:
                 page, text = opened
                 glyphs = glyphs_of(text, raw)
-                turned = glyphs and glyphs[0].angle in {90, 270}
-                found = blocks(pieces_of(glyphs))
-                for block in found:
-                    lines += lines_of(block, page=index, number=number)
-                    number += 1
-                edges = _edges(page, lines, is_turned=bool(turned) or bool(glyphs and glyphs[0].angle))
+                found = pieces_of(glyphs)
+                is_turned = bool(glyphs and glyphs[0].angle)
+                box = None if is_turned else _edges(page)
                 is_blank = not glyphs and raw.FPDFPage_CountObjects(page) == 0
                 empty += not glyphs and not is_blank
                 characters += len(glyphs)
-        if opened is None:
-            empty += 1
         if characters > MAX_CHARACTERS:
             raise DataError(f"the file has more than {MAX_CHARACTERS:,} characters", kind="too_large")
+        pieces.append(found)
+        boxes.append(box)
+    pages: list[list[Line]] = []
+    number = 0
+    pieces = without_line_numbers(pieces)
+    common = common_gutter(pieces)
+    for index, found in enumerate(pieces):
+        lines: list[Line] = []
+        for block in blocks(found, common=common):
+            lines += lines_of(block, page=index, number=number)
+            number += 1
         pages.append(lines)
-        heights.append(edges)
+    heights = [_turned_edges(lines) if box is None else box for lines, box in zip(pages, boxes, strict=True)]
     return pages, heights, empty, unread
 
 
@@ -149,11 +157,14 @@ def _text_page(document: Any, index: int) -> Iterator[tuple[Any, Any] | None]:
         page.close()
 
 
-def _edges(page: Any, lines: list[Line], *, is_turned: bool) -> tuple[float, float]:
-    if is_turned and lines:
-        return min(line.y for line in lines) - 30, max(line.y for line in lines) + 30
+def _edges(page: Any) -> tuple[float, float]:
     _, bottom, _, top = page.get_cropbox()
     return float(bottom), float(top)
+
+
+def _turned_edges(lines: list[Line]) -> tuple[float, float]:
+    """Return the edges of a page whose text was turned: those of the text, with a margin."""
+    return (min(line.y for line in lines) - 30, max(line.y for line in lines) + 30) if lines else (0.0, 0.0)
 
 
 def _language(document: Any, raw: Any) -> str:

@@ -15,6 +15,8 @@ _NUMBER: Final = re.compile(
 )
 _EDGE: Final = 3
 """So many lines from the top and the bottom of a page can be furniture."""
+_MAX_FOOTER: Final = 10
+"""Lines of a footer that only the first page has, such as a notice of rights, at most."""
 _ZONE: Final = 0.14
 """Share of the page's height, at the top and at the bottom, in which furniture stands."""
 
@@ -88,7 +90,7 @@ def _shape(text: str) -> str:
 def _beyond(
     pages: list[list[Line]], heights: list[tuple[float, float]], removed: set[tuple[int, int]]
 ) -> set[tuple[int, int]]:
-    """Return the lines of the first page below the text of all other pages: a footer that stands only there."""
+    """Return the lines of the first page below the text of all other pages, and set off: a footer only of this page."""
     bottoms = [
         min(
             (line.y - heights[number][0] for at, line in enumerate(lines) if (number, at) not in removed),
@@ -101,7 +103,11 @@ def _beyond(
         others = [bottom for other, bottom in enumerate(bottoms) if other != number and pages[other]]
         if len(others) < 2:
             continue
-        for index, line in enumerate(lines):
-            if line.y - heights[number][0] < min(others) - 0.8 * line.size and (number, index) not in removed:
-                found.add((number, index))
+        below = {
+            index
+            for index, line in enumerate(lines)
+            if line.y - heights[number][0] < min(others) - 0.8 * line.size and (number, index) not in removed
+        }
+        if len(below) <= _MAX_FOOTER:
+            found |= {(number, index) for index in _outside(lines, below, is_top=False)}
     return found

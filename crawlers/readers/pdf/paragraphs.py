@@ -20,6 +20,10 @@ _CAPTION: Final = re.compile(
     r"(?:figure|fig\.|table|abbildung|tabelle|figura|tableau|algorithm)\s*\d+\s*[.:|]", re.IGNORECASE
 )
 _ENDS: Final = re.compile(r"[.!?:;”\"。！？][)\]’”\"»]*$")
+_SMALL: Final = 0.95
+"""Size of letters, as a part of the body's, below which text is a table, a caption or a note."""
+_MAX_BETWEEN: Final = 40
+"""Paragraphs of smaller text between the halves of a sentence, at most; the rows of a table can be paragraphs."""
 _NOTE: Final = re.compile(r"(?:\d{1,2}|[*∗†‡§¶])\s+\S")
 
 
@@ -51,7 +55,7 @@ def paragraphs(lines: list[Line]) -> list[str]:
     for paragraph in found:
         paragraph.floats = _is_float(paragraph, body)
     texts = []
-    for paragraph in _joined(found):
+    for paragraph in _joined(found, body):
         text = paragraph.lines[0].text
         for line in paragraph.lines[1:]:
             text = joined(text, line.text, words)
@@ -119,7 +123,7 @@ def _is_float(paragraph: Paragraph, body: float) -> bool:
     return first.size < 0.93 * body and _NOTE.match(first.text) is not None
 
 
-def _joined(found: list[Paragraph]) -> list[Paragraph]:
+def _joined(found: list[Paragraph], body: float) -> list[Paragraph]:
     """Join a paragraph that ends within a sentence with its rest in the next column or page, before floats between."""
     result: list[Paragraph] = []
     open_: Paragraph | None = None
@@ -127,18 +131,41 @@ def _joined(found: list[Paragraph]) -> list[Paragraph]:
         if open_ is not None and not paragraph.floats and _goes_on(open_.lines[-1], paragraph.lines[0]):
             open_.lines += paragraph.lines
             continue
+        begun = _interrupted(result, paragraph.lines[0], body)
+        if begun is not None:
+            begun.lines += paragraph.lines
+            open_ = begun
+            continue
         result.append(paragraph)
         if not paragraph.floats:
             open_ = paragraph
     return result
 
 
-def _goes_on(last: Line, line: Line) -> bool:
-    if last.block == line.block or abs(last.size - line.size) > 0.5 or _ITEM.match(line.text):
+def _interrupted(before: list[Paragraph], line: Line, body: float) -> Paragraph | None:
+    """Return the paragraph of the body whose sentence *line* goes on with, after smaller text: a table, notes."""
+    if not line.text[:1].islower() or line.size < _SMALL * body:
+        return None
+    for number, paragraph in enumerate(reversed(before[-_MAX_BETWEEN - 1 :])):
+        last = paragraph.lines[-1]
+        if not paragraph.floats and last.size >= _SMALL * body:
+            return paragraph if number and line.page - last.page <= 1 and _is_open(last, line) else None
+    return None
+
+
+def _is_open(last: Line, line: Line) -> bool:
+    """Return whether the line *last* ends within a sentence that *line*, of the same size, may go on with."""
+    if abs(last.size - line.size) > 0.5:
         return False
     if _is_divided(last):
         return line.text[:1].isalpha()
     is_full = last.x1 > last.right - 0.08 * (last.right - last.left)
-    if _ENDS.search(last.text) or _is_heading(last) or not is_full:
+    return is_full and not _ENDS.search(last.text) and not _is_heading(last)
+
+
+def _goes_on(last: Line, line: Line) -> bool:
+    if last.block == line.block or _ITEM.match(line.text) or not _is_open(last, line):
         return False
+    if _is_divided(last):
+        return True
     return line.text[:1].islower() or (line.x0 < line.left + 0.5 * line.size and not _is_heading(line))

@@ -21,13 +21,14 @@ AUTHORS: Final = frozenset(
     "altaffilmark altaffiltext collaboration preprint titlerunning authorrunning offprints offprint shortauthors "
     "shorttitle received revised accepted published dedicatory authors IEEEauthorblockN IEEEauthorblockA "
     "IEEEspecialpapernotice IEEEmembership affiliations icmlauthor icmlaffiliation icmlcorrespondingauthor "
-    "correspondingauthor cortext corref fntext fnref ead tnotetext tnoteref authornote authornotemark journalname "
+    "correspondingauthor cortext corref fntext fnref ead tnotetext tnoteref authornote journalname "
     "authorinfo acmConference acmYear acmDOI acmISBN acmPrice copyrightyear setcopyright received".split()
 )
 """Commands whose arguments are not text of the paper: authors, addresses and dates."""
 DROPPED: Final[dict[str, int]] = {
     name: count
     for count, names in (
+        (0, ("authornotemark",)),
         (1, "label index glossary vspace hspace bibliographystyle pagestyle thispagestyle includegraphics epsfig psfig "
             "epsfbox epsffile plotone figurenum usepackage RequirePackage documentclass documentstyle LoadClass color "
             "hypersetup pagenumbering theoremstyle newcounter newlength newsavebox phantom hphantom "

@@ -49,10 +49,12 @@ _OPTIONAL: Final = re.compile(r"\[([^\[\]]*)\]")
 def filled(pattern: str, arguments: Arguments) -> str:
     """Fill the places of *pattern*: ``{1}``, ``{name}``, ``{name|1}`` (the first that is not empty).
 
-    What is in brackets is left out if all of its places are empty; ``{=…}`` is literal.
+    What is in brackets, which can be nested, is left out if all of its places are empty; ``{=…}`` is literal.
 
     >>> filled("{1}[ ({2|note})]", Arguments(["a", "note=b"])), filled("{1}[ ({2})]", Arguments(["a"]))
     ('a (b)', 'a')
+    >>> filled("{1}[ ({2}[, {3}])]", Arguments(["a", "b", "c"])), filled("{1}[ ({2}[, {3}])]", Arguments(["a"]))
+    ('a (b, c)', 'a')
     """
 
     def place(match: re.Match[str]) -> str:
@@ -62,4 +64,6 @@ def filled(pattern: str, arguments: Arguments) -> str:
         is_filled = any(arguments.first(*names.split("|")) for names in _PLACES.findall(match[1]))
         return match[1] if is_filled else ""
 
-    return _PLACES.sub(place, _OPTIONAL.sub(optional, pattern) if "[" in pattern else pattern)
+    while "[" in pattern and (shorter := _OPTIONAL.sub(optional, pattern)) != pattern:
+        pattern = shorter
+    return _PLACES.sub(place, pattern)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from corpusmill.crawlers.readers.wikitext.boxes import with_table_marks, without_boxes
 from corpusmill.crawlers.readers.wikitext.braces import Braces
 from corpusmill.crawlers.readers.wikitext.extensions import LINE, without_extensions
 from corpusmill.crawlers.readers.wikitext.inline import tidied, with_characters, with_variant, without_tags
@@ -29,7 +30,7 @@ def article(text: str, page: Page) -> str:
         page: A fresh value for each page.
     """
     text = without_extensions(text, page.apart, keep=page.keep)
-    text = _rendered(text, page)
+    text = with_table_marks(without_boxes(_rendered(text, page)))
     if page.apart.notes:
         notes, page.apart.notes = page.apart.notes, []
         text = "\n\n".join((text, *(_rendered(note, page).strip() for note in notes)))

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from corpusmill.crawlers.readers.wikitext.arguments import Arguments
 from corpusmill.crawlers.readers.wikitext.numbers import MINUS, grouped, number, rounded, superscript
+from corpusmill.crawlers.readers.wikitext.spelling import spelled
 from corpusmill.crawlers.readers.wikitext.units import Unit, unit_of
 
 _RANGES: Final = {
@@ -212,10 +213,16 @@ class _Writer:
         joint = _JOINTS.get(self._display)
         if joint is not None:
             return joint.join((first, *others))
+        if self._display == "sqbr":
+            return f"{first} [{'; '.join(others)}]"
         return f"{first} ({'; '.join(others)})"
 
     def _input(self, quantity: Quantity, *, is_first: bool) -> str:
         texts = [self._as_written(text) for text in quantity.texts]
+        if (style := self._arguments.get("spell", "").lower()) in {"in", "on"}:
+            texts = [spelled(text) for text in quantity.texts]
+            if self._arguments["spell"] != style:
+                texts[0] = texts[0].capitalize()
         if quantity.smaller is None:
             return self._with_unit(texts, quantity.words, quantity.values, quantity.unit, is_first=is_first)
         text, value, smaller = quantity.smaller

@@ -108,9 +108,11 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "nowrap": lambda parts, page: _argument(parts, 0),
     "int": lambda parts, page: "",
     "defaultsort": lambda parts, page: "",
+    "sortierung": lambda parts, page: "",
+    "ordena": lambda parts, page: "",
+    "clédetri": lambda parts, page: "",
     "defaultsortkey": lambda parts, page: "",
     "displaytitle": lambda parts, page: "",
-    "#invoke": lambda parts, page: "",
     "#lst": lambda parts, page: "",
     "#section": lambda parts, page: "",
     "#coordinates": lambda parts, page: "",
@@ -125,6 +127,10 @@ FUNCTIONS: Final[dict[str, Function]] = {
 }
 """By name in lower case; the first part is what follows the colon."""
 
+_PARTS_OF_TIME: Final = (
+    "year month month1 monthname monthnamegen monthabbrev day day2 dow dayname time hour week timestamp".split()
+)
+_WORDS_OF_TIME: Final = tuple(f"{which}{part}" for which in ("current", "local") for part in _PARTS_OF_TIME)
 WORDS: Final[dict[str, Callable[[Page], str]]] = {
     "!": lambda page: "|",
     "=": lambda page: "=",
@@ -144,5 +150,6 @@ WORDS: Final[dict[str, Callable[[Page], str]]] = {
     "sitename": lambda page: page.site,
     "namespace": lambda page: "",
     "contentlanguage": lambda page: page.language.code,
+    **dict.fromkeys(_WORDS_OF_TIME, lambda page: ""),
 }
-"""Words that stand for a text, by name in lower case."""
+"""Words that stand for a text, by name in lower case. The day on which a page is read is left out."""

@@ -32,10 +32,11 @@ _LINKS: Final = re.compile(
     r"([^\[\]\n]*+(?:\[[^\[\]\n]*+\][^\[\]\n]*+)?+)\]",
     re.IGNORECASE,
 )
-_WORDS: Final = re.compile(r"__[^\W\d_a-z]{3,40}__")
+_WORDS: Final = re.compile(r"__[^\W\d_a-z]{3,40}(?:_[^\W\d_a-z]{1,40}){0,4}__")
 _QUOTES: Final = re.compile(r"'{2,}")
 _MARK_OF_ITALICS: Final = "\x04"
 _ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+_MAX_NESTED_VARIANTS: Final = 4
 _VARIANT: Final = re.compile(r"-\{([^{}]*)\}-")
 
 
@@ -86,7 +87,11 @@ def with_variant(text: str, variants: tuple[str, ...]) -> str:
                 choices[name.rpartition("=>")[2].strip().lower()] = value.strip()
         return next((choices[name] for name in variants if name in choices), next(iter(choices.values()), ""))
 
-    return _VARIANT.sub(chosen, text) if "-{" in text else text
+    for _ in range(_MAX_NESTED_VARIANTS):
+        if "-{" not in text or (shorter := _VARIANT.sub(chosen, text)) == text:
+            break
+        text = shorter
+    return text
 
 
 def without_quotes(line: str) -> str:

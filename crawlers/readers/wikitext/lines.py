@@ -68,7 +68,7 @@ class Blocks:
                 return
             if (first in "{:*#") and "{|" in stripped and _TABLE.match(stripped):
                 self._end_paragraph()
-                self._table = Table()
+                self._table = Table(stripped)
                 return
             if first in "*#:;" and (line[0] == first or "\t" not in line):
                 self._item(stripped)

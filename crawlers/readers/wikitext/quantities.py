@@ -52,7 +52,9 @@ def val(arguments: Arguments, page: Page) -> str:
     values = [arguments.get(str(place), "") for place in (1, 2, 3)]
     shown = [page.language.grouped(value) if number(value) is not None else value for value in values]
     text = shown[0]
-    if values[1].startswith("+") or values[2]:
+    if values[1] in {"-", "–", "to", "by", "and", "or"} and values[2]:
+        text += "–".join(("", shown[2])) if values[1] in {"-", "–"} else f" {values[1]} {shown[2]}"
+    elif values[1].startswith("+") or values[2]:
         text += f" +{shown[1].lstrip('+')} {MINUS}{shown[2].lstrip('-' + MINUS)}" if values[2] else shown[1]
     elif values[1]:
         text += f"±{shown[1]}" if values[1][:1].isdigit() else shown[1]
@@ -153,7 +155,8 @@ def currency_us(arguments: Arguments, page: Page) -> str:
 
 def currency_inr(arguments: Arguments, page: Page) -> str:
     """Return an amount in Indian rupees."""
-    return f"₹{_amount(arguments.get('1', ''), page)}"
+    scale = {"k": " thousand", "l": " lakh", "m": " million", "c": " crore", "b": " billion", "lc": " lakh crore"}
+    return f"₹{_amount(arguments.get('1', ''), page)}{scale.get(arguments.get('2', ''), '')}"
 
 
 def currency_gbp(arguments: Arguments, page: Page) -> str:

@@ -28,8 +28,10 @@ def unit(arguments: Arguments, page: Page) -> str:
     """Return a number with its units: {{unité|10|m||s|-1}} (with exponents), {{unidad|10|km}}, {{M|10|ul=km}}."""
     values = arguments.numbered()
     text = number_in_style(values[0], page) if values else ""
+    if last := arguments.get("à"):
+        text += f" à {number_in_style(last, page)}"
     if power := arguments.get("e"):
-        text += f" ×10{superscript(power)}"
+        text += f"×10{superscript(power)}"
     units = ""
     for value in (*values[1:], arguments.first("u", "ul", "um")):
         if _EXPONENT.fullmatch(value) and units:
@@ -90,6 +92,8 @@ def century_french_bc(arguments: Arguments, page: Page) -> str:
 def centuries_french(arguments: Arguments, page: Page) -> str:
     """Return "XVIIIe et XIXe siècles"."""
     values = [*arguments.numbered(), "", "", "", "", ""]
+    if len(values) < 10:
+        values.insert(2, "et")
     joint = {"-": "-", "–": "–"}.get(values[2], f" {values[2]} ")
     return f"{values[0]}{values[1]}{joint}{values[3]}{values[4]} siècles"
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from corpusmill.crawlers.readers.wikitext.boxes import is_box
+
 _SEPARATORS: Final = re.compile(r"\|\||!!")
 
 
 class Table:
     """Reads the lines after ``{|``; nested tables are read as more rows, so their depth costs nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, attributes: str = "") -> None:
+        self._is_box = is_box(attributes)
         self._depth = 1
         self._rows: list[list[str]] = []
         self._cells: list[str] = []
@@ -48,6 +51,8 @@ class Table:
     def rows(self) -> list[str]:
         """Return the rows read so far."""
         self._end_row()
+        if self._is_box:
+            return []
         return [" | ".join(cells) for cells in self._rows]
 
 

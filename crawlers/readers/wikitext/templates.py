@@ -24,6 +24,8 @@ _RENDERERS: Final[dict[str, Renderer]] = {
 _PREFIX: Final = re.compile(r"(?:subst|safesubst|msgnw|msg|raw)\s*:\s*", re.IGNORECASE)
 _LANGUAGE: Final = re.compile(r"lang-([a-z]{2,3}(?:-[a-z]+)?)(\d|-short|2)?")
 _IPA: Final = re.compile(r"ipa-[a-z]{2,4}")
+_MODULES: Final = frozenset({"convert", "lang", "val"})
+"""Modules that are called as pages call the templates of their names, after the name of a function."""
 _SPACES: Final = re.compile(r"[\s_]+")
 _CODE: Final = re.compile(r"[a-z]{2,3}(?:-[a-z]+)?")
 _MAX_INLINE: Final = 200
@@ -57,9 +59,19 @@ class Templates:
                 return function([after, *parts[1:]], self._page)
             if colon and self._page.namespaces.get(before.strip().lower()) == 10:
                 name = after
+            if colon and before.strip().lower() in {"#invoke", "#вызвать", "#invoque"}:
+                return self._module(after, parts[1:])
         key = _SPACES.sub(" ", name).strip().lower()
         text = self._by_name(key, parts)
         return self._unknown(key, parts, is_alone) if text is None else text
+
+    def _module(self, name: str, parts: list[str]) -> str:
+        """Return the text of a module as that of the template of its name; modules are not run."""
+        key = _SPACES.sub(" ", name).strip().lower()
+        text = self._by_name(key, parts) if key in self._page.patterns or key in _MODULES else None
+        if text is None:
+            self._page.note_unknown(f"#invoke:{key}")
+        return text or ""
 
     def _by_name(self, key: str, parts: list[str]) -> str | None:
         """Return the text of a template that is in a table; None: it is not."""

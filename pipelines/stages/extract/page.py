@@ -9,10 +9,13 @@ from urllib.parse import urljoin
 
 from corpusmill.pipelines.stages.extract import _reader
 from corpusmill.pipelines.stages.extract.content import Block, blocks_of, with_comments, without
+from corpusmill.pipelines.stages.extract.declared import declared
 from corpusmill.pipelines.stages.extract.formulas import has_formulas, with_formulas
+from corpusmill.pipelines.stages.extract.linked_data import LinkedData
 from corpusmill.pipelines.stages.extract.markdown import markdown
 from corpusmill.pipelines.stages.extract.metadata import Metadata, metadata_of
 from corpusmill.pipelines.stages.extract.model_file import shipped
+from corpusmill.pipelines.stages.extract.news import article_body, is_fuller
 from corpusmill.pipelines.stages.extract.options import Favor, Options
 from corpusmill.pipelines.stages.extract.rendering import plain_text
 from corpusmill.pipelines.stages.extract.selection import selected
@@ -44,16 +47,25 @@ class Page:
         options: Options,
         is_selected: bool = False,
         fetched_at: datetime | None = None,
+        has_article_body: bool = False,
     ) -> None:
+        self._has_article_body = has_article_body
         self._reading, self._url, self._options, self.is_selected = reading, url, options, is_selected
         self._fetched_at = fetched_at
 
     @cached_property
     def text(self) -> str:
-        """The main content as plain text; empty when there is none."""
+        """The main content as plain text; empty when there is none.
+
+        It is the article in the JSON-LD of the page, if the page shows only a part of it.
+        """
         keep = self._options.keep
         blocks = self.blocks if self._changes_blocks else blocks_of(self._reading.blocks())
-        return plain_text(blocks, links="links" in keep, images="alt_text" in keep, base=self._base)
+        text = plain_text(blocks, links="links" in keep, images="alt_text" in keep, base=self._base)
+        if not self._has_article_body or self.is_selected:
+            return text
+        body = article_body(LinkedData(declared(self._reading.records, frozenset()).scripts))
+        return body if is_fuller(body, text) else text
 
     @cached_property
     def blocks(self) -> list[Block]:
@@ -160,7 +172,14 @@ def extract_page(
     if has_formulas(markup):
         markup = with_formulas(markup.decode("utf-8")).encode("utf-8", "replace")
     reading = _read(markup, BETAS[options.favor])
-    return Page(reading, url=url, options=options, is_selected=is_selected, fetched_at=fetched_at)
+    return Page(
+        reading,
+        url=url,
+        options=options,
+        is_selected=is_selected,
+        fetched_at=fetched_at,
+        has_article_body=b'"articleBody"' in markup,
+    )
 
 
 def _read(markup: bytes, beta: float) -> _reader.Reading:

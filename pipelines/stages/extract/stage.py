@@ -14,7 +14,9 @@ from pydantic import Field
 
 from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, Stage, Transform, reject
 from corpusmill.pipelines.stages.extract.options import Options, Selectors
-from corpusmill.schemas.metadata import metadata_column, metadata_dicts
+from corpusmill.schemas.dates import last_day
+from corpusmill.schemas.dates import stated as stated_date
+from corpusmill.schemas.metadata import LISTED_PUBLISHED, LISTED_TITLE, metadata_column, metadata_dicts
 from corpusmill.schemas.selectors import SELECTORS
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 _FILLED: Final = ("title", "published_at")
 _COLUMNS: Final = {"title": "title", "published": "published_at"}
 """Metadata with a column of its own; `metadata` records its source."""
+_LISTED: Final = {"title": LISTED_TITLE, "published_at": LISTED_PUBLISHED}
+"""Columns that a news sitemap fills where the page states nothing, with the keys of what it says."""
 _KEYS: Final = {
     **{name: name for name in ("authors", "modified", "site", "canonical")},
     **{name: name for name in ("license_url", "license_scope", "picture_license", "section", "is_accessible_for_free")},
@@ -45,6 +49,10 @@ class Extract(Stage, Options):
     (`true` or `false`) are added to `metadata` where they are missing, and for each value taken from the page a key
     that ends in `_source` and names its origin (`published_at_source`). `content` is null afterwards.
 
+    Where a page states no title or date, those in the news sitemap by which the crawl found it are used; their source
+    is `sitemap:news`. Where a page shows only a part of the article whose whole text is in its JSON-LD (`articleBody`),
+    or nothing, because scripts write it, the text is that of JSON-LD, unless the article is not free to read.
+
     The text is what a reader can see or open: without hidden elements, closed dialogs and ruby annotations, with the
     quotation marks of `<q>` and exponents as `10⁶`. `published_at` is a date that the page declares for itself or that
     is in its byline, not a date of a comment, of another page, in a sentence, or after `fetched_at`.
@@ -56,7 +64,7 @@ class Extract(Stage, Options):
     `error.too_large`, `error.too_complex`, `error.not_html`.
     """
 
-    version: ClassVar[int] = 7
+    version: ClassVar[int] = 8
     depends: ClassVar[tuple[str, ...]] = ("beautifulsoup4", "soupsieve")
     data: ClassVar[tuple[str, ...]] = ("main_text.model", "../../../schemas/decoding/letters.model")
     card_line: ClassVar[str | None] = "extracts the main text of pages and drops navigation, advertising and markup"
@@ -145,10 +153,12 @@ def _filled(batch: pa.RecordBatch, readings: Sequence[_Reading]) -> pa.RecordBat
     before = _bytes(batch["text"])
     text = pa.array([reading.page.text if reading.page else None for reading in readings], pa.string())
     columns = {"text": pc.if_else(pa.array(was_read), text, batch["text"])}
+    listed = _listed(batch, readings)
     for name in _FILLED:
-        columns[name] = _coalesced(batch[name], [_evidence(reading, name) for reading in readings])
+        stated = _coalesced(batch[name], [_evidence(reading, name) for reading in readings])
+        columns[name] = _coalesced(stated, [entry.get(name) for entry in listed])
     columns |= _licenses(batch, readings)
-    columns["metadata"] = _metadata(batch, readings)
+    columns["metadata"] = _metadata(batch, readings, listed)
     columns["content"] = pa.nulls(batch.num_rows, batch.schema.field("content").type)
     for name, column in columns.items():
         batch = batch.set_column(batch.schema.get_field_index(name), batch.schema.field(name), column)
@@ -173,6 +183,25 @@ def _evidence(reading: _Reading, name: str) -> str | datetime | None:
     return value
 
 
+def _listed(batch: pa.RecordBatch, readings: Sequence[_Reading]) -> list[dict[str, Any]]:
+    """Return the title and the date of publication in a news sitemap for each page; a later date is left out."""
+    keys = pc.struct_field(pc.list_flatten(batch["metadata"]), "key")
+    if not pc.any(pc.is_in(keys, value_set=pa.array(list(_LISTED.values())))).as_py():
+        return [{}] * batch.num_rows
+    entries: list[dict[str, Any]] = []
+    for reading, metadata, fetched_at in zip(
+        readings, metadata_dicts(batch["metadata"]), _python(batch["fetched_at"]), strict=True
+    ):
+        values: dict[str, Any] = {}
+        for name, key in _LISTED.items():
+            if reading.page is not None and metadata and (text := metadata.get(key)):
+                values[name] = text if name == "title" else stated_date(text)
+        if (day := values.get("published_at")) is not None and day > last_day(fetched_at):
+            values["published_at"] = None
+        entries.append(values)
+    return entries
+
+
 def _licenses(batch: pa.RecordBatch, readings: Sequence[_Reading]) -> dict[str, pa.Array]:
     """Return license and source: those of the record, else those that the page states, else those of the recipe."""
     stated = pa.array([_evidence(reading, "license") for reading in readings], pa.string())
@@ -191,8 +220,8 @@ def _coalesced(column: pa.Array, values: Sequence[Any]) -> pa.Array:
     return pc.coalesce(column, pa.array(values, column.type))
 
 
-def _metadata(batch: pa.RecordBatch, readings: Sequence[_Reading]) -> pa.Array:
-    """Return the metadata with the keys added by the pages. Existing keys are kept."""
+def _metadata(batch: pa.RecordBatch, readings: Sequence[_Reading], listed: Sequence[dict[str, Any]]) -> pa.Array:
+    """Return the metadata with the keys added by the pages, and by the news sitemaps *listed*. Existing keys stay."""
     column = batch["metadata"]
     if all(reading.page is None for reading in readings):
         return column
@@ -203,6 +232,9 @@ def _metadata(batch: pa.RecordBatch, readings: Sequence[_Reading]) -> pa.Array:
         if reading.page is not None:
             known = {*entries, *(key for key, is_filled in filled.items() if is_filled[row])}
             entries |= _stated(reading.page.metadata, known)
+            for name, value in listed[row].items():
+                if value is not None and name not in known:
+                    entries.setdefault(f"{name}_source", "sitemap:news")
         merged.append(entries if entries or before is not None else None)
     return metadata_column(merged)
 

@@ -8,13 +8,17 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from corpusmill.crawlers.crawl import crawl
 from corpusmill.crawlers.job import Limits
 from corpusmill.crawlers.loaders.warc import Warc
+from corpusmill.pipelines.stages.extract import Extract
+from corpusmill.schemas.document import CAPTURE
 from corpusmill.schemas.errors import RecipeError, SourceError
 from corpusmill.schemas.raw import RawManifest
 from tests.crawlers.sites import CONTACT, QUICK, SITE_FILES, Answer, Site, archived, ledger, page, serve, source_of
@@ -262,6 +266,32 @@ def test_the_loader_takes_no_sitemap_for_a_document(raw_dir: Path) -> None:
 
     assert [row["url"].removeprefix(site.url) for batch in batches for row in batch.to_pylist()] == ["/a"]
     assert counts["sitemap"] == 1
+
+
+def test_a_news_sitemap_dates_and_names_pages_that_say_nothing(raw_dir: Path) -> None:
+    """Its entries reach the documents through the archive; what a page states itself is more reliable."""
+    news = """<urlset xmlns:news="http://www.google.com/schemas/sitemap-news/0.9" xmlns:image="i">{}</urlset>"""
+    entry = (
+        "<url><loc>{}</loc><image:image><image:title>A photo</image:title></image:image><news:news><news:publication>"
+        "<news:name>Daily</news:name></news:publication><news:publication_date>2024-03-05T08:00:00+01:00"
+        "</news:publication_date><news:title> Tea &amp; caf\u00e9\n prices </news:title></news:news></url>"
+    )
+    story = "<p>The price of tea rose again on Tuesday, because the harvest of the spring was small.</p>"
+    own = f"<title>Own title</title><meta property='article:published_time' content='2020-01-01'>{story}"
+    sitemap = Answer(news.format(entry.format("/bare") + entry.format("/own")), headers=XML)
+    with serve({"/news.xml": sitemap, "/bare": Answer(story), "/own": Answer(own)}) as site:
+        _crawl(site, raw_dir, sitemaps=(site.url + "/news.xml",))
+
+    (archive,) = raw_dir.glob("*.warc.gz")
+    rows = [row for batch in Warc().read(str(archive), name=archive.name) for row in batch.to_pylist()]
+    captures = [{**row, "id": str(place), "source": "site"} for place, row in enumerate(rows)]
+    columns = Extract().build()(pa.RecordBatch.from_pylist(captures, schema=CAPTURE))
+    bare, stated = sorted(columns.to_pylist(), key=lambda row: str(row["url"]))
+    facts = dict(pair.values() for pair in bare["metadata"])
+
+    assert (bare["title"], bare["published_at"]) == ("Tea & caf\u00e9 prices", datetime(2024, 3, 5, 7, tzinfo=UTC))
+    assert facts["title_source"] == facts["published_at_source"] == "sitemap:news"
+    assert (stated["title"], stated["published_at"]) == ("Own title", datetime(2020, 1, 1, tzinfo=UTC))
 
 
 def test_a_kill_while_sitemaps_are_read_loses_no_page(raw_dir: Path, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_bytes_of_other_records_are_not_read(tmp_path: Path) -> None:
         ("missing", "n = 3", None, "the archive is not there"),
         ("short", "n = 9", None, "ends before the record"),
         ("other", "n = 3", None, "no record begins there"),
-        (None, "n = 77", "where", "no record of the index fits"),
+        (None, "n = 77", "where", "no record matches `n = 77`"),
         (None, "url_host_tdl = 'no'", "where", "no column `url_host_tdl`"),
         (None, "n = 'x'", "where", "the condition fails"),
         ("index", "n = 3", "index", "not a file of an index"),

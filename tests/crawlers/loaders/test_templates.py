@@ -93,3 +93,22 @@ def test_chats_are_text_without_names(tmp_path: Path) -> None:
     assert first["metadata"] == {"topic": "x"}
     assert second["rule"] == "error.no_text"
     assert chat_text("no list") is None
+
+
+@pytest.mark.parametrize(
+    ("messages", "text"),
+    [
+        ([{"from": "human", "value": "q"}, {"from": "chatgpt", "value": "a"}], "user: q\n\nassistant: a"),
+        ([{"from": "Ann Lee", "text": ["see ", {"type": "link", "text": "x.org"}, " ok"]}], "author 1: see x.org ok"),
+        ([{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}], "user: a\nb"),
+        ([{"content": "yo", "author": {"id": "9", "name": "Ann"}}, {"user": "U1", "text": "hi"}],
+         "author 1: yo\n\nauthor 2: hi"),
+        (["q", "a"], "q\n\na"),
+        ({"role": "prompter", "text": "q", "replies": [
+            {"role": "assistant", "text": "a", "replies": [{"role": "prompter", "text": "why"}]},
+            {"role": "assistant", "text": "b"}]}, "user: q\n\nassistant: a\n\nuser: why\n\nassistant: b"),
+    ],
+)  # fmt: skip
+def test_chats_of_many_exports_are_text(messages: Any, text: str) -> None:
+    """ShareGPT, Telegram, OpenAI, Discord, Slack, UltraChat, OpenAssistant."""
+    assert chat_text(messages) == text

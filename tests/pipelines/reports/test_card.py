@@ -69,6 +69,15 @@ def test_the_card_lists_every_stage_and_source(text: str) -> None:
     assert "| site | crawl, warc | 235 | 150 |" in text
 
 
+def test_the_card_counts_the_records_that_are_not_documents(version: Path) -> None:
+    """Who counts the pages of a dump finds the redirects."""
+    figures = statistics(version)
+    source = next(source for source in figures["sources"] if source["kind"] == "load")
+    source["not_documents"] = {"redirect": 4}
+
+    assert f"Source `{source['source']}`: 4 more records are not documents: 4 `redirect`." in card(figures)
+
+
 def test_the_examples_in_the_card_work(text: str, version: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Readers copy the examples."""
     monkeypatch.chdir(version)

@@ -19,13 +19,29 @@ def test_the_small_version_has_its_findings(figures: dict[str, Any]) -> None:
     """Each sentence has its figures."""
     result = by_code(figures)
 
-    assert result["unknown_license"]["text"] == "The license of 68.8 % of the documents (172) is unknown."
+    assert (
+        result["unknown_license"]["text"]
+        == "The license of 68.8 % of the documents (172) is unknown: `site` (150) and `readmes` (22)."
+    )
     assert result["restricted_license"]["level"] == "warning"
     assert "CC-BY-NC-4.0" in result["restricted_license"]["text"]
     assert result["errors"]["text"] == "5 records (1.2 %) could not be read: `error.encoding`."
     assert result["duplicates"]["text"] == "Near duplicates: 75.0 % of the records of `licences` were copies."
     assert result["personal_data"]["text"] == "Personal data masked in published documents: 30 × email."
     assert result["top_rule"]["text"].startswith("Apart from copies, `gopher.word_count` rejected the most: 60 records")
+
+
+def test_records_that_are_not_documents_are_counted_by_kind(figures: dict[str, Any]) -> None:
+    """A user of a dump looks for its redirects, and finds them neither in the shards nor in the ledger."""
+    kinds = {"redirect": 1_200, **{f"kind_{n}": 10 - n for n in range(8)}}
+    assert "not_documents" not in by_code(figures)
+    source = next(source for source in figures["sources"] if source["kind"] == "load")
+    changed = [{**row, "not_documents": kinds} if row is source else row for row in figures["sources"]]
+
+    assert by_code({**figures, "sources": changed})["not_documents"]["text"] == (
+        f"Source `{source['source']}`: 1,252 more records are not documents: 1,200 `redirect`, 10 `kind_0`, "
+        "9 `kind_1`, 8 `kind_2`, 7 `kind_3`, 6 `kind_4` and 12 of other kinds."
+    )
 
 
 def test_warnings_come_first(figures: dict[str, Any]) -> None:

@@ -11,6 +11,9 @@ import pytest
 from corpusmill.schemas.errors import ChecksFailedError
 from tests.test_promises import run_once
 
+JATS = b'<article article-type="research-article"><body><p>Rain.</p></body></article>'
+INSIDE = "name the files in it, for example `path: a.zip!/**/*`"
+
 
 def parquet() -> bytes:
     sink = pa.BufferOutputStream()
@@ -26,6 +29,8 @@ def parquet() -> bytes:
         ("jsonl", "a.dat", b"<html>\n<p>A page", "a.dat begins with `<html>`: `format: html`?"),
         ("parquet", "a.dat", b'{"text": "a text"}\n', "a.dat begins with `{`: `format: jsonl`?"),
         ("jsonl", "a.dat", parquet(), "a.dat begins with `PAR1`: `format: parquet`?"),
+        ("medline", "a.xml", JATS, "a.xml begins as `format: jats` does"),
+        ("text", "a.zip", b"PK\x03\x04\0\0", f"a.zip is an archive: {INSIDE}"),
         ("jsonl", "a.jsonl", b"a text\n", None),
         ("jsonl", "a.dat", b"", None),
     ],
@@ -56,3 +61,15 @@ def test_other_causes_keep_their_hint(tmp_path: Path) -> None:
         run_once(recipe, tmp_path / "corpus")
 
     assert str(caught.value.hint).startswith("name the field that holds the text")
+
+
+def test_a_format_without_a_text_field_has_no_hint_about_one(tmp_path: Path) -> None:
+    """Entries of a feed that are only headlines have no text, and no field of the recipe changes that."""
+    (tmp_path / "a.xml").write_text("<rss version='2.0'><channel><item><title>Rain</title></item></channel></rss>")
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("dataset: d\nsources:\n  - load: {name: x, format: feed, path: a.xml}\nstages: [normalize]\n")
+
+    with pytest.raises(ChecksFailedError, match="no_text") as caught:
+        run_once(recipe, tmp_path / "corpus")
+
+    assert str(caught.value.hint).startswith("change the recipe")

@@ -12,6 +12,7 @@ import corpusmill
 from corpusmill.pipelines.engines.driver import Silent
 from corpusmill.pipelines.planning.definitions import describe_change
 from corpusmill.pipelines.planning.sources import new_files_warnings, refuse_changed, source_input
+from corpusmill.pipelines.projects.init import init
 from corpusmill.pipelines.recipes.reading import LoadedRecipe, load_recipe
 from corpusmill.pipelines.running.sources import acquire
 from corpusmill.pipelines.workspace import Workspace
@@ -145,6 +146,18 @@ def test_copies_of_files_that_are_gone_are_not_dropped(workspace: Workspace) -> 
 
     assert f"corpusmill load {workspace.root.parent / 'recipe.yaml'} --source notes" in str(caught.value.hint)
     assert names(acquired(workspace, force=True)) == ["two.jsonl"]
+
+
+def test_a_changed_definition_exports_again(workspace: Workspace) -> None:
+    """The template `code` runs on its sample, and then on a repository of the user: only `path` changes."""
+    for name in ("sample", "real"):
+        init(workspace.root.parent / name, template="code", loaders=ACQUISITION.loaders)
+    first = acquired(workspace, "load: {name: code, format: git, path: sample/repository}")
+
+    again = acquired(workspace, "load: {name: code, format: git, path: real/repository, license: MIT}")
+
+    assert (len(first.files), len(again.files)) == (1, 1)
+    assert (again.definition["path"], again.definition["license"]) == ("real/repository", "MIT")
 
 
 def test_a_crawl_cannot_become_files(workspace: Workspace) -> None:

@@ -23,7 +23,7 @@ SHARD = "train-00001-of-00002.parquet"
 
 
 def texts(corpus: Corpus, *, at_least: int) -> list[list[str]]:
-    return [corpus.texts(window).to_pylist() for window in corpus.windows(at_least=at_least)]
+    return [corpus.column(window, "text").to_pylist() for window in corpus.windows(at_least=at_least)]
 
 
 def batches(loader: BatchLoader, count: int) -> list[list[list[int]]]:

@@ -39,6 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, tokenizer_dir: Path) -> Made:
     length=st.integers(1, 40),
     targets=st.booleans(),
     phases=st.booleans(),
+    packing=st.sampled_from(["concatenate", "best_fit"]),
     epoch=st.integers(0, 2),
 )
 def test_the_state_is_that_of_a_data_set_that_was_read(

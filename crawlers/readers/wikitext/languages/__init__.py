@@ -25,6 +25,8 @@ _FALLBACKS: Final = {
     "uk": "ru",
     "kk": "ru",
     "mk": "bg",
+    "nb": "no",
+    "nn": "no",
     "ca": "es",
     "gl": "es",
     "ast": "es",
@@ -38,7 +40,7 @@ _FALLBACKS: Final = {
     "gan": "zh",
     "zh-classical": "zh",
 }
-"""Languages without a file of their own, and the language whose templates they are most likely to share."""
+"""Languages without a file of their own or with a small one, and the language whose templates they mostly share."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,21 @@ def _file(code: str) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
+def _extended(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Return the tables of *base* with those of *own*: its values count, and its lists follow those of *base*.
+
+    >>> _extended({"pages": {"files": ["a"]}, "words": {"and": "y"}}, {"pages": {"files": ["b"]}})
+    {'pages': {'files': ['a', 'b']}, 'words': {'and': 'y'}}
+    """
+    tables = {name: dict(table) for name, table in base.items()}
+    for name, table in own.items():
+        known = tables.setdefault(name, {})
+        for key, value in table.items():
+            is_added = isinstance(value, list) and key in known and name != "writing"
+            known[key] = known[key] + value if is_added else value
+    return tables
+
+
 @cache
 def language(code: str) -> Language:
     """Return the tables of the language *code*; those of all languages if there is no file for it.
@@ -91,7 +108,8 @@ def language(code: str) -> Language:
     """
     code = code.lower()
     own = _file(code) if code.replace("-", "").isalnum() else {}
-    own = own or (_file(_FALLBACKS[code]) if code in _FALLBACKS else {})
+    if code in _FALLBACKS:
+        own = _extended(_file(_FALLBACKS[code]), own)
     english, common = _file("en"), _file("all")
     layers = (common, english, own)
 

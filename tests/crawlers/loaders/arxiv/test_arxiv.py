@@ -29,6 +29,7 @@ PREAMBLE = r"""% hidden: a remark
 \date{hidden date}
 """
 CASES = {
+    "authors": (r"One. \author{hidden}\authornotemark[1] \email{hidden@example.org} Two.", "One. Two."),
     "accents": (
         r"G\"odel \v{C}ech \'{e}tale Erd\H{o}s \c{c}a \AA ngstr\"om \o re \ss{} \L{}odz ^^e9",
         "Gödel Čech étale Erdős ça Ångström øre ß Łodz é",

@@ -198,6 +198,48 @@ def test_text_boxes_are_read_once(tmp_path: Path) -> None:
     assert text_of(old, tmp_path) == "A\n\nBoxed."
 
 
+def test_text_of_hidden_styles_is_not_read(tmp_path: Path) -> None:
+    """As "Top of Form" in pages saved from the web; a run can say that it is shown."""
+    styles = STYLES + (
+        '<w:style w:styleId="Z"><w:name w:val="HTML Top of Form"/><w:rPr><w:vanish/></w:rPr></w:style>'
+        '<w:style w:type="character" w:styleId="G"><w:name w:val="Gone"/><w:rPr><w:vanish/></w:rPr></w:style>'
+    )
+    shown = "<w:r><w:rPr><w:vanish w:val='0'/></w:rPr><w:t>shown</w:t></w:r>"
+    gone = "<w:r><w:rPr><w:rStyle w:val='G'/></w:rPr><w:t>gone</w:t></w:r>"
+    body = p("Top of Form", properties=style("Z")) + p("gone", shown, properties=style("Z")) + p("A", gone, "b.")
+    assert text_of(body, tmp_path, styles=part("styles", styles)) == "shown\n\nAb."
+
+
+def test_words_of_a_diagram_follow_their_paragraph(tmp_path: Path) -> None:
+    """SmartArt keeps them in a part of its own; a lost part is listed."""
+    diagram = "<w:r><w:drawing><a:data xmlns:a='a'><d:relIds xmlns:d='d' r:dm='D'/></a:data></w:drawing></w:r>"
+    relation = f"<r><x Id='D' Type='{RELATIONS}/diagramData' Target='diagrams/data1.xml'/></r>"
+    points = "".join(f"<pt><t><p><r><t>{word}</t></r></p></t></pt>" for word in ("Plan", "", "Do"))
+    more: dict[str, str | bytes] = {"word/_rels/document.xml.rels": relation}
+
+    whole = read(Docx(), docx(p("A", diagram), more=more | {"word/diagrams/data1.xml": f"<m>{points}</m>"}), tmp_path)
+    assert whole["text"] == "A\n\nPlan\n\nDo"
+    assert read(Docx(), docx(p("A", diagram), more=more), tmp_path)["metadata"]["missing_items"] == "diagrams/data1.xml"
+
+
+@pytest.mark.parametrize(
+    ("data", "text", "missing"),
+    [
+        ("<html><head><title>t</title></head><p>One</p></html>", "One\n\nend", None),
+        (r"{\rtf1 hello}", "end", "a document in another format"),
+        ("MIME-Version: 1.0\nContent-Type: multipart/related", "end", "a document in another format"),
+    ],
+)
+def test_a_document_in_a_document_is_read_if_it_is_a_page(
+    data: str, text: str, missing: str | None, tmp_path: Path
+) -> None:
+    """Others are listed as missing; their markup is no text."""
+    relation = f"<r><x Id='A' Type='{RELATIONS}/aFChunk' Target='chunk.dat'/></r>"
+    more: dict[str, str | bytes] = {"word/_rels/document.xml.rels": relation, "word/chunk.dat": data}
+    row = read(Docx(), docx("<w:altChunk r:id='A'/>" + p("end"), more=more), tmp_path)
+    assert (row["text"], row["metadata"].get("missing_items") if row["metadata"] else None) == (text, missing)
+
+
 def test_contents_and_headers_are_left_out_and_lines_of_code_stay_together(tmp_path: Path) -> None:
     """Contents as paragraphs, as a field, and in a control."""
     gallery = "<w:sdtPr><w:docPartObj><w:docPartGallery w:val='Table of Contents'/></w:docPartObj></w:sdtPr>"

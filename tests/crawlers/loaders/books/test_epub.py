@@ -88,6 +88,41 @@ def test_formulas_tables_and_lists_are_text(tmp_path: Path) -> None:
     assert text_of(body, tmp_path) == "So $x^{2}$.\n\na | 1\n\n1. one\n\nold"
 
 
+def test_a_book_in_dtbook_is_read(tmp_path: Path) -> None:
+    """The format of talking books, which EPUB 2 allows: without numbers of pages and descriptions of pictures."""
+    book = (
+        '<dtbook xmlns="urn:d"><head/><book><frontmatter><doctitle>The Lamp</doctitle>'
+        '</frontmatter><bodymatter><level1><h1>One</h1><pagenum>7</pagenum><p>Oil<noteref idref="#n">1</noteref>.'
+        "</p><list><li>wick</li></list><linegroup><line>A verse</line><line>goes on</line></linegroup>"
+        '<note id="n"><p>From whales.</p></note><prodnote>A picture.</prodnote></level1></bodymatter></book></dtbook>'
+    )
+    manifest = '<item id="c0" href="b.xml" media-type="application/x-dtbook+xml"/>'
+    data = epub({"x.xhtml": ""}, manifest=manifest, more={"OPS/b.xml": book})
+
+    text = "The Lamp\n\nOne\n\nOil{}.\n\n- wick\n\nA verse\ngoes on"
+    assert read(Epub(), data, tmp_path)["text"] == text.format("[1]") + "\n\nFrom whales."
+    assert read(Epub(keep=()), data, tmp_path)["text"] == text.format("")
+
+
+def test_what_project_gutenberg_adds_is_removed(tmp_path: Path) -> None:
+    """As in its text files; older books have it in `pre`, newer ones in sections with a class."""
+    start, end = (f"*** {word} OF THE PROJECT GUTENBERG EBOOK X ***" for word in ("START", "END"))
+    old = {
+        "a.xhtml": f"<pre>The Project Gutenberg EBook of X\n\n{start}</pre><p>Produced by Ann Lee</p><h1>X</h1>",
+        "b.xhtml": f"<p>Story</p><pre>{end}\n\nlicense</pre>",
+    }
+    new = {"a.xhtml": f'<section class="pg-boilerplate pgheader">{start}</section><h1>X</h1><p>Story</p>'}
+
+    assert [read(Epub(), epub(book), tmp_path)["text"] for book in (old, new)] == ["X\n\nStory"] * 2
+
+
+def test_a_chapter_that_is_not_text_is_listed_as_missing(tmp_path: Path) -> None:
+    """Some programs encrypt chapters without saying so."""
+    row = read(Epub(), epub({"a.xhtml": "", "b.xhtml": "<p>B</p>"}, more={"OPS/a.xhtml": bytes(range(256))}), tmp_path)
+
+    assert (row["text"], row["metadata"]["missing_items"]) == ("B", "OPS/a.xhtml")
+
+
 def test_metadata_become_columns(tmp_path: Path) -> None:
     """The main title, a license in words or as an address, the identifier, and the day of publication."""
     metadata = (

@@ -142,6 +142,66 @@ def test_notes_of_transcribers_are_a_choice(tmp_path: Path) -> None:
     assert kept["text"] == note + BOOK + late
 
 
+NOTES = [
+    "Transcriber's note:\n\n      Text in italics has _underscores_.\n\n      The second line.\n\n\n\n",
+    "[Transcriber's Notes:\n\n1. One.\n\n2. Two.]\n\n\n\n",
+    "+-----------------------+\n| Transcriber's Note    |\n|                  |\n| Teh is the. |\n+------+\n\n\n\n",
+    "Anmerkungen zur Transkription:\n\nDie Schreibweise blieb.\n\n\n\n",
+    "This Etext is in German.\n\nWe are releasing two versions of this Etext, one in 7-bit format.\n\n",
+    "This etext was produced by Ann Volunteer, ann@example.org.\n\n",
+    "{Transcriber's Note:\nMaterial of the transcriber is in braces.}\n\n",
+    'This text has been derived from HTML files at "Projekt Gutenberg - DE"\n(http://www.example.org).\n\n',
+    "Thanks to the Internet Archive for the scans.\n\n",
+    'Produced by "Aloysius", and Ann de Volunteer.\n\n',
+]
+
+
+@pytest.mark.parametrize("note", NOTES)
+def test_long_notes_are_removed_whole_at_both_ends(tmp_path: Path, note: str) -> None:
+    content = NEW_HEADER + note + BOOK + "\n\n\n" + note + NEW_END
+
+    assert read(tmp_path, content)["text"] == BOOK
+
+
+def test_a_long_list_of_corrections_and_bookmarks_of_the_editor_are_removed(tmp_path: Path) -> None:
+    changes = "\n\n".join(f'Page {page}, "teh" changed to "the"' for page in range(40))
+    late = f"\n\n\nETEXT EDITOR'S BOOKMARKS:\n\nA lamp is light\n\n\n\nTranscriber's Notes:\n\n{changes}"
+
+    assert read(tmp_path, NEW_HEADER + BOOK + late + NEW_END)["text"] == BOOK
+
+
+def test_sentences_of_the_book_that_look_like_additions_stay(tmp_path: Path) -> None:
+    book = "THE LAMP\n\nProduced by long toil, it shone.\n\nThe End of the Project Gutenberg was near.\n\nTHE END"
+
+    for header, end in ((NEW_HEADER, NEW_END), (OLD_HEADER, OLD_END)):
+        assert read(tmp_path, header + book + end)["text"] == book
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("*** START OF THE COPYRIGHTED PROJECT GUTENBERG EBOOK X ***", "*** END OF THE COPYRIGHTED PROJECT GUTENBERG"),
+        (
+            "***START OF THIS PROJECT GUTENBERG EBOOK X***",
+            "Fin du Projet Gutenberg de X\n\n***END OF THE PROJECT GUTENBERG",
+        ),
+        ("*END THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*Ver.10/04/01*END*", "Ende dieses Project Gutenberg Etextes X"),
+    ],
+)
+def test_other_marks_are_recognized(tmp_path: Path, start: str, end: str) -> None:
+    row = read(tmp_path, f"The Project Gutenberg EBook of X\n\n{start}\n\n{BOOK}\n\n\n{end} X\n")
+
+    assert row["text"] == BOOK
+    assert row["license"] == (FREE if "PUBLIC DOMAIN" in start else None)
+
+
+def test_a_book_that_the_catalog_calls_copyrighted_is_not_free(tmp_path: Path) -> None:
+    """The header of such a book says the same as that of a free one."""
+    (tmp_path / "metadata.yaml").write_text("identifiers: {gutenberg: '1234'}\nrights: Copyrighted. Read the notice.\n")
+
+    assert read(tmp_path, NEW_HEADER + BOOK + NEW_END)["license"] is None
+
+
 def test_the_catalog_entry_beside_the_file_is_read_and_part_of_the_fingerprint(tmp_path: Path) -> None:
     (tmp_path / "pg977.rdf").write_text(
         """<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:dcterms="http://purl.org/dc/terms/"
@@ -176,6 +236,26 @@ def test_an_html_edition_is_read(tmp_path: Path) -> None:
     page = f"<html><body><pre>{NEW_HEADER}</pre><h1>THE LAMP</h1><p>One</p><pre>{NEW_END}</pre></body></html>"
 
     assert read(tmp_path, page, name="1234-h.htm")["text"] == "THE LAMP\n\nOne"
+
+
+def test_an_html_edition_of_today_is_read(tmp_path: Path) -> None:
+    page = """<!DOCTYPE html><html lang="en"><head><title>The Lamp | Project Gutenberg</title></head><body>
+    <section class="pg-boilerplate pgheader" id="pg-header" lang="en"><h2>The <span>Project Gutenberg eBook</span> of
+    <span id="pg-title-no-subtitle">The Lamp</span></h2><div>This ebook is for the use of anyone anywhere in the United
+    States at no cost and with almost no restrictions.</div><div id="pg-machine-header"><p><strong>Title</strong>: The
+    Lamp</p><p><strong>Author</strong>: A. Writer</p><p><strong>Release date</strong>: May 3, 2004 [eBook #1234]<br>
+    Most recently updated: 2024</p><p><strong>Language</strong>: French</p><p><strong>Credits</strong>: Ann</p></div>
+    <div id="pg-start-separator"><span>*** START OF THE PROJECT GUTENBERG EBOOK THE LAMP ***</span></div></section>
+    <h1>THE LAMP</h1><p><span class="pagenum"><a id="p3">[Pg 3]</a></span>One</p><div class="transnote"><p>Transcriber's
+    Note:</p><p>Spelling was kept.</p></div><section class="pg-boilerplate" id="pg-footer"><div><span>
+    *** END OF THE PROJECT GUTENBERG EBOOK THE LAMP ***</span></div><div>Updated</div></section></body></html>"""
+
+    row = read(tmp_path, page, name="pg1234-images.html")
+
+    assert row["text"] == "THE LAMP\n\nOne"
+    assert (row["source_id"], row["title"], row["license"]) == ("1234", "The Lamp", FREE)
+    assert row["metadata"] == {"author": "A. Writer", "language": "fr", "gutenberg_id": "1234"}
+    assert row["published_at"] == datetime(2004, 5, 3, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,10 @@ def text_of(body: str, folder: Path, *, styles: str = "") -> str | None:
         ("<text:ruby><text:ruby-base>漢</text:ruby-base><text:ruby-text>かん</text:ruby-text></text:ruby>", "漢"),
         ("<text:span text:style-name='T1'>hidden</text:span>seen", "seen"),
         ("<text:hidden-paragraph text:is-hidden='true'>x</text:hidden-paragraph>y", "y"),
+        (
+            "On <text:title>The Lamp</text:title> <draw:frame><svg:title xmlns:svg='s'>x</svg:title></draw:frame>",
+            "On The Lamp",
+        ),
         ("<text:bibliography-mark>[Smith]</text:bibliography-mark><!-- c --> after", "[Smith] after"),
         (f"So <draw:frame><draw:object>{MATH}</draw:object><draw:image/></draw:frame>.", r"So $\frac{a}{2}$."),
     ],

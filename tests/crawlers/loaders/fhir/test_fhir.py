@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 from collections import Counter
 from pathlib import Path
@@ -10,10 +11,19 @@ from typing import Any
 
 import pytest
 
+from corpusmill.crawlers.loaders import fhir
 from corpusmill.crawlers.loaders.fhir import Fhir
+from corpusmill.crawlers.loaders.medical.fhir_text import text_of
 from tests.crawlers.loaders.reading import Row, rows
 
 Json = dict[str, Any]
+WORDS = (
+    "Window Kettle Carpet Garden Pencil Bottle Saddle Mirror Needle Candle Hammer Ladder Basket Blanket Button Cabbage "
+    "Ceiling Chimney Copper Cushion Drawer Engine Feather Fiddle Finger Furnace Gravel Harness Jacket Kitchen Lantern "
+    "Leather Lettuce Magnet Mattress Meadow Mustard Napkin Onion Orange Paddle Pepper Pickle Pillow Pocket Potato "
+    "Puddle Ribbon Rubber Saucer Scissors Shovel Sponge Stocking Thimble Ticket Timber Towel Trousers Umbrella"
+).split()
+"""Words that no detector takes for a name unless a patient is called so."""
 PATIENT: Json = {
     "resourceType": "Patient",
     "id": "p1",
@@ -180,3 +190,128 @@ def test_a_hundred_megabytes_on_a_line_are_set_aside(tmp_path: Path) -> None:
 def test_a_wrong_format_is_one_row(tmp_path: Path) -> None:
     """XML under the name of JSON."""
     assert [row["rule"] for row in read(tmp_path, b"<Bundle xmlns='http://hl7.org/fhir'/>")] == ["error.not_json"]
+
+
+def test_a_conditional_reference_finds_its_patient(tmp_path: Path) -> None:
+    """Transactions and Synthea refer to people by their identifiers; the type alone would be the same for all."""
+    people = [
+        {
+            "resourceType": "Patient",
+            "id": f"x{number}",
+            "identifier": [{"system": "urn:mrn", "value": f"N{number}"}],
+            "name": [{"family": WORDS[number]}],
+        }
+        for number in range(60)
+    ]
+    subject = {"reference": "https://a.example/fhir/Patient?identifier=urn:mrn|N7"}
+
+    [row] = read(tmp_path, bundle(observation(f"the {WORDS[7]}, not the {WORDS[8]}", subject=subject), *people))
+
+    assert row["text"] == f"the <NAME>, not the {WORDS[8]}"
+
+
+def test_a_questionnaire_keeps_answers_beside_their_questions(tmp_path: Path) -> None:
+    """The name of a patient can be an answer."""
+    items = [
+        {"linkId": "patient-name", "text": "Patient Name", "answer": [{"valueString": "Grimbald Oxtoby"}]},
+        {"linkId": "2", "text": "Do you smoke?", "answer": [{"valueBoolean": False}]},
+        {"linkId": "3", "text": "Pain", "item": [{"linkId": "3.1", "text": "Score", "answer": [{"valueInteger": 7}]}]},
+        {"linkId": "4", "text": "Notes", "answer": [{"valueString": "Oxtoby is now well."}]},
+    ]
+
+    [row] = read(tmp_path, {"resourceType": "QuestionnaireResponse", "id": "q", "item": items})
+
+    assert row["text"] == "Patient Name: <NAME>\nDo you smoke? no\nPain\nScore: 7\nNotes: <NAME> is now well."
+
+
+CDA = """<?xml version="1.0"?><ClinicalDocument xmlns="urn:hl7-org:v3"><recordTarget><patientRole><patient><name>
+<given>Adam</given><family>Everyman</family></name></patient></patientRole></recordTarget><component><structuredBody>
+<component><section><title>Allergies</title><text><table><tr><td><content ID="r1">Penicillin</content></td>
+<td>Hives</td></tr></table><list><item>one</item></list></text></section></component></structuredBody></component>
+</ClinicalDocument>"""
+BODY = """<ClinicalDocument xmlns="urn:hl7-org:v3"><component><nonXMLBody><text mediaType="text/plain"
+representation="B64">{}</text></nonXMLBody></component></ClinicalDocument>"""
+
+
+@pytest.mark.parametrize(
+    ("media_type", "content", "text"),
+    [
+        ("text/rtf", rb"{\rtf1\ansi\pard 38.5 \'b0C\par}", "38.5 °C"),
+        ("application/msword", rb"{\rtf1 letter}", "letter"),
+        ("text/xml", CDA.encode(), "Allergies\nPenicillin | Hives\n\n- one"),
+        ("text/xml", BODY.format(base64.b64encode(b"plain").decode()).encode(), "plain"),
+        ("text/plain", gzip.compress(b"packed"), "packed"),
+        ("application/gzip", gzip.compress(b"<p>packed</p>"), "packed"),
+        ("text/plain; charset=iso-8859-1", "la fièvre".encode("latin-1"), "la fièvre"),
+        ("", b"line\r\nline", "line\nline"),
+        ("application/pdf", b"%PDF-1.4", None),
+        ("text/plain", gzip.compress(bytes(40_000_000)), None),
+        ("text/plain", gzip.compress(b"cut")[:-9], None),
+        ("text/xml", BODY.format(base64.b64encode(BODY.encode()).decode()).encode(), None),
+        ("text/xml", b"<ClinicalDocument ><unclosed>", None),
+        ("text/rtf", rb"{\rtf1 " + b"{" * 100_000, None),
+    ],
+)
+def test_attachments_are_read_by_what_they_are(
+    media_type: str, content: bytes, text: str | None, tmp_path: Path
+) -> None:
+    """A document without a text that can be read is counted; its type alone is no text."""
+    attachment = {"contentType": media_type, "data": base64.b64encode(content).decode()}
+    resource = {
+        "resourceType": "DocumentReference",
+        "id": "d",
+        "type": {"text": "Progress note"},
+        "content": [{"attachment": attachment}],
+    }
+    counts: Counter[str] = Counter()
+
+    assert [row["text"] for row in read(tmp_path, resource)] == ([] if text is None else [text])
+    list(Fhir().read(str(tmp_path / "a.json"), name="a", counts=counts))
+    unread = counts["attachment without text"] + counts["attachment that cannot be decoded"]
+    assert unread == counts["resource without text"] == (text is None)
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"status": {"a": 1}, "docStatus": ["x"]},
+        {"subject": [], "meta": [], "code": "x", "contained": {"a": 1}, "identifier": "z", "name": 5},
+        {"id": 5, "text": {"div": 5}, "content": [{"attachment": {"data": 5, "contentType": []}}]},
+    ],
+)
+def test_fields_of_wrong_types_do_not_end_the_file(strange: Json, tmp_path: Path) -> None:
+    """No server checks everything that it is sent."""
+    found = read(tmp_path, bundle(observation("strange", **strange), observation("kept", id="o2")))
+
+    assert [row["text"] for row in found] == ["strange", "kept"]
+
+
+def test_a_mistake_of_ours_affects_one_resource(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The notes after it are published."""
+
+    def failing(resource: Json, counts: Counter[str]) -> str:
+        return text_of(resource, counts) if resource["id"] != "o1" else str(1 // 0)
+
+    monkeypatch.setattr(fhir, "text_of", failing)
+
+    found = read(tmp_path, bundle(observation("x"), observation("kept", id="o2")))
+
+    assert [(row["rule"], row["text"]) for row in found] == [("error.unexpected", None), (None, "kept")]
+
+
+def test_names_and_numbers_in_the_type_and_in_any_identifier_are_removed(tmp_path: Path) -> None:
+    """The type of a record is metadata, and its words may be anything."""
+    document = {
+        "resourceType": "DocumentReference",
+        "id": "d",
+        "subject": SUBJECT,
+        "type": {"text": "Letter about Zorba Qwertz"},
+        "description": "Sample ACC-99231 of Zorba",
+        "accessionIdentifier": {"value": "ACC-99231"},
+    }
+
+    [row] = read(tmp_path, bundle(document, PATIENT))
+
+    assert row["metadata"]["type"] == "Letter about <NAME>"
+    assert row["text"] == "Sample <ID> of <NAME>"
+    assert not {"Zorba", "Qwertz", "99231"} & set(row["text"].replace("-", " ").split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 from collections import Counter
 from pathlib import Path
@@ -141,3 +142,30 @@ def test_pseudonyms_need_a_key_and_replace_the_id(tmp_path: Path, monkeypatch: p
 
     assert row["source_id"] != "M1"
     assert len(row["metadata"]["patient"]) == 12
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("LAB^TEXT^RTF^Base64^" + base64.b64encode(rb"{\rtf1 Stable.\par}").decode(), "Stable."),
+        ("^text^html^A^<p>a \\T\\ b</p>", "a & b"),
+        ("^^text/plain^Base64^" + base64.b64encode(b"plain").decode(), "plain"),
+        ("^TX^PLAIN^Hex^68656c6c6f", "hello"),
+        ("^application^pdf^Base64^" + base64.b64encode(b"%PDF-1.4").decode(), None),
+        ("^TEXT^^Hex^zz", None),
+    ],
+)
+def test_attached_documents_are_text(value: str, text: str | None, tmp_path: Path) -> None:
+    """Many systems send reports as RTF in ED; what has no text is counted."""
+    found = read(tmp_path, message(f"OBX|1|ED|11^Report||{value}"))
+
+    assert [row["text"] for row in found] == ([] if text is None else [f"Report\n{text}"])
+
+
+def test_code_pages_of_windows_are_known(tmp_path: Path) -> None:
+    """MSH-18 of systems in Central Europe says CP1250, which table 0211 lacks."""
+    data = message("OBX|1|FT|A||\u015bwie\u017cego\\.sk2\\krwawienia", charset="CP1250").encode("cp1250")
+
+    [row] = read(tmp_path, data)
+
+    assert row["text"].endswith("\u015bwie\u017cego krwawienia")

@@ -187,13 +187,62 @@ def test_what_is_no_feed_is_set_aside_with_its_name(tmp_path: Path, content: byt
     assert rule == "error.not_xml" or row["message"].startswith("feed.xml: ")
 
 
-def test_entities_of_the_file_are_not_expanded(tmp_path: Path) -> None:
+def test_an_entry_with_entities_of_the_file_is_set_aside_and_its_neighbor_published(tmp_path: Path) -> None:
     bomb = """<!DOCTYPE rss [<!ENTITY a "aaaaaaaaaa"><!ENTITY b SYSTEM "file:///etc/passwd">]>
-    <rss><channel><item><description>&a;&b;</description></item></channel></rss>"""
+    <rss><channel><item><description>&a;&b;</description></item>
+    <item><description>Fish &amp; chips&nbsp;</description></item></channel></rss>"""
 
-    (row,) = read(tmp_path, bomb)
+    broken, good = read(tmp_path, bomb)
 
-    assert row["text"] == "&a;&b;"
+    assert broken["rule"] == "error.entities"
+    assert good["text"] == "Fish & chips"
+
+
+@pytest.mark.parametrize(
+    "feed",
+    [
+        "<a:feed xmlns:a='http://www.w3.org/2005/Atom'><a:title>F</a:title><a:entry><a:title>T</a:title>"
+        "<a:summary>Words</a:summary></a:entry></a:feed>",
+        "<r:rss xmlns:r='http://backend.userland.com/rss2'><r:channel><r:title>F</r:title><r:item><r:title>T</r:title>"
+        "<r:description>Words</r:description></r:item></r:channel></r:rss>",
+        "<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#' xmlns:x='http://purl.org/rss/1.0/'>"
+        "<x:channel><x:title>F</x:title></x:channel><x:item><x:title>T</x:title><x:description>Words</x:description>"
+        "</x:item></rdf:RDF>",
+    ],
+)
+def test_a_feed_without_a_default_namespace_is_read(tmp_path: Path, feed: str) -> None:
+    (row,) = read(tmp_path, feed)
+
+    assert (row["title"], row["text"], row["metadata"]) == ("T", "Words", {"feed": "F"})
+
+
+@pytest.mark.parametrize(
+    ("title", "words"),
+    [
+        ("<title>The &lt;video&gt; tag</title>", "The <video> tag"),
+        ("<title>&lt;i&gt;Emma&lt;/i&gt; &amp;amp;amp; Co</title>", "Emma & Co"),
+        ('<title type="text">How &lt;b&gt; works</title>', "How <b> works"),
+        ('<title type="xhtml"><div>Why <b>&lt;i&gt;</b></div></title>', "Why <i>"),
+    ],
+)
+def test_words_of_a_title_that_look_like_tags_stay(tmp_path: Path, title: str, words: str) -> None:
+    assert atom(tmp_path, f"{title}<summary>s</summary>")["title"] == words
+
+
+def test_base64_of_atom_03_is_decoded(tmp_path: Path) -> None:
+    content = '<content type="text/html" mode="base64">RXhhbXBsZSA8Yj5BdG9tPC9iPg==</content>'
+
+    assert atom(tmp_path, content)["text"] == "Example Atom"
+    assert atom(tmp_path, content.replace("RXhh", "\u00e9"))["rule"] == "error.no_text"
+
+
+@pytest.mark.parametrize(
+    ("date", "day"), [("lun., 02 janv. 2006 15:04:05 +0100", 2), ("Jan 3, 2006", 3), ("02/01/2006", None)]
+)
+def test_a_date_in_words_is_a_day_and_an_unclear_one_is_none(tmp_path: Path, date: str, day: int | None) -> None:
+    row = item(tmp_path, f"<description>a</description><pubDate>{date}</pubDate>")
+
+    assert row["published_at"] == (datetime(2006, 1, day, tzinfo=UTC) if day else None)
 
 
 def test_all_real_feeds_are_read_or_refused_with_a_reason() -> None:

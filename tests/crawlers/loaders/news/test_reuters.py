@@ -56,6 +56,13 @@ def test_a_story_is_read_as_a_newspaper_prints_it(tmp_path: Path) -> None:
     assert "Ann" not in str(row)
 
 
+def test_letters_of_latin_1_are_read(tmp_path: Path) -> None:
+    """One of the 22 files has some."""
+    (row,) = read(tmp_path, (HEAD + STORY.replace("Prices rose", "Citro\u00ebn rose")).encode("latin-1"))
+
+    assert "Citro\u00ebn rose to 1,850 dlrs." in row["text"]
+
+
 def test_headlines_are_counted_and_unprocessed_texts_are_read(tmp_path: Path) -> None:
     brief = '<REUTERS NEWID="2"><DATE>?</DATE><TEXT TYPE="BRIEF">&#2;<TITLE>ONLY THIS</TITLE>&#3;</TEXT></REUTERS>\n'
     raw = '<REUTERS NEWID="3"><TEXT TYPE="UNPROC">&#2;\nAll of it\nReuter\n&#3;</TEXT></REUTERS>\n'

@@ -179,10 +179,12 @@ FIGURE = "<fig><label>Figure 1</label><caption><title>Rain.</title><p>By day.</p
         (["tables", "captions"], "P.\n\nTable 1\n\nDoses.\n\nDrug | mg\nA B | 5\n\nFigure 1\n\nRain.\n\nBy day."),
         (["references"], "P.\n\nReferences\n\nRay. Rain. 2008."),
         (["footnotes", "acknowledgments"], "P.\n\nThanks.\n\nA footnote."),
+        (["back_sections"], "P.\n\nFunding\n\nA fund paid."),
     ],
 )
 def test_optional_parts(tmp_path: Path, keep: list[str], expected: str) -> None:
-    back = f"<ack><p>Thanks.</p></ack><fn-group><fn><p>A footnote.</p></fn></fn-group>{REFERENCES}"
+    funding = "<sec><title>Funding</title><p>A fund paid.</p></sec>"
+    back = f"<ack><p>Thanks.</p></ack>{funding}<fn-group><fn><p>A footnote.</p></fn></fn-group>{REFERENCES}"
 
     assert text(tmp_path, f"<p>P.</p>{TABLE}{FIGURE}", Jats(keep=keep), back=back) == expected
 

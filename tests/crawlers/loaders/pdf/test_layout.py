@@ -156,3 +156,60 @@ def test_pages_that_begin_alike_keep_their_first_lines() -> None:
 
     assert text.count("was taken from the river") == 4
     assert all(f"Sample {number} of" in text for number in range(1, 5))
+
+
+def numbered(page: int, *, every: int = 1) -> list[tuple[float, float, float, str]]:
+    """Return a page of 20 lines with their numbers on the left, as drafts have."""
+    lines = [f"page {page} line {number} speaks of the river and its sand" for number in range(20)]
+    numbers = [
+        (40.0 if 20 * page + at >= 10 else 43.5, 780 - 12.0 * at, 6.0, str(20 * page + at))
+        for at in range(20)
+        if (20 * page + at) % every == 0
+    ]
+    return [piece for pair in zip(column(lines), numbers, strict=False) for piece in pair] + numbers[len(lines) :]
+
+
+def test_the_numbers_of_lines_are_left_out() -> None:
+    """A number would stand within every sentence of a draft."""
+    text = text_of(*(numbered(page) for page in range(3)))
+
+    assert "page 1 line 3 speaks of the river and its sand page 1 line 4 speaks" in text
+    assert "page 0 line 0 speaks of the river and its sand page 0 line 1" in text
+
+
+def test_a_table_that_numbers_its_rows_keeps_them() -> None:
+    """One page of several is a table, not a draft."""
+    text = text_of(numbered(0), column(LEFT), column(RIGHT), column(LEFT))
+
+    assert text.split().count("17") == 2
+
+
+def test_a_column_of_short_lines_is_a_column_where_other_pages_have_two() -> None:
+    """A list beside the text is not read line by line with it."""
+    page = [*column(LEFT), *column(RIGHT, x=310)]
+    short = [f"item {number}" for number in range(8)]
+
+    text = text_of(page, page, page, [*column(LEFT), *column(short, x=310)])
+
+    assert in_order(text.rpartition(RIGHT[-1])[2], *LEFT, *short)
+
+
+def test_a_sentence_goes_on_after_a_table_in_smaller_letters() -> None:
+    """The table follows the sentence."""
+    first = [f"the words number {number} of a long sentence that is not over" for number in range(8)]
+    rest = ["and goes on below the table until it ends with a full stop."] * 3
+    table = [(72, 640 - 10 * at, 7, f"cell {at} and {at + 1}") for at in range(4)]
+
+    text = text_of([*column(first), *table, *column(rest, top=580)])
+
+    assert "of a long sentence that is not over and goes on below the table" in text
+    assert in_order(text, "until it ends", "cell 0")
+
+
+def test_a_first_page_that_reaches_lower_than_the_others_keeps_its_lines() -> None:
+    """Later pages may be short; only what a gap or smaller letters set off is a footer."""
+    lines = [f"line {number} of the first page speaks of rivers" for number in range(40)]
+
+    text = text_of(column(lines), column(LEFT), column(RIGHT))
+
+    assert in_order(text, *lines)

@@ -299,3 +299,141 @@ def test_a_pseudonym_is_the_same_for_both_ways_to_write_an_address(
 
     assert first["metadata"]["author"] == same["metadata"]["author"] != other["metadata"]["author"]
     assert "example.org" not in str(first["metadata"])
+
+
+INNER = """\
+Message-ID: <in{0}@example.org>
+From: Bob <bob@example.org>
+Subject: Topic {0}
+Date: Mon, 4 Mar 2024 09:00:00 +0000
+
+> Quoted.
+Body {0}.
+"""
+MIME_DIGEST = f"""\
+Subject: devel Digest, Vol 1, Issue 2
+Message-ID: <digest@example.org>
+List-Id: Developers <devel.example.org>
+Date: Tue, 5 Mar 2024 10:30:00 +0000
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=a
+
+--a
+Content-Type: text/plain
+
+Today's Topics:
+--a
+Content-Type: multipart/digest; boundary=b
+
+--b
+
+{INNER.format(1)}
+--b
+
+{INNER.format(2).replace("Message-ID: <in2@example.org>", "X-None: 1")}
+--b--
+--a
+Content-Type: text/plain
+
+devel mailing list
+--a--
+"""
+HYPHENS = "-" * 30
+PLAIN_DIGEST = f"""\
+Subject: devel Digest, Vol 1, Issue 2
+Message-ID: <digest@example.org>
+List-Id: Developers <devel.example.org>
+Date: Tue, 5 Mar 2024 10:30:00 +0000
+
+Send submissions to devel@example.org
+
+Today's Topics:
+
+   1. Topic 1 (Bob)
+
+{"-" * 70}
+
+Message: 1
+{INNER.format(1)}
+{HYPHENS}
+Not a header.
+-- {""}
+Bob
+
+{HYPHENS}
+
+Message: 2
+{INNER.format(2).replace("Message-ID: <in2@example.org>", "Content-Type: text/plain; charset=x")}
+{HYPHENS}
+
+_______________________________________________
+devel mailing list
+
+End of devel Digest, Vol 1, Issue 2
+***********************************
+"""
+
+
+@pytest.mark.parametrize("digest", [MIME_DIGEST, PLAIN_DIGEST], ids=["mime", "plain"])
+def test_the_messages_of_a_digest_are_documents(digest: str, tmp_path: Path) -> None:
+    """Otherwise the signature of the first message hides the others, and senders stand in the text."""
+    one, two = read(tmp_path, ENVELOPE + digest.encode())
+
+    assert (one["source_id"], one["title"]) == ("in1@example.org", "Topic 1")
+    assert one["text"].startswith("Body 1.")
+    assert (two["source_id"], two["title"], two["text"]) == ("digest@example.org#2", "Topic 2", "Body 2.")
+    assert {row["published_at"].day for row in (one, two)} == {4}
+    assert two["metadata"] == {"digest": "digest@example.org", "list": "devel.example.org"}
+    assert "bob" not in str((one, two)).lower().replace("bob\n", "")
+
+
+def test_a_message_about_a_digest_is_no_digest(tmp_path: Path) -> None:
+    """Lines of hyphens and the word alone do not make one."""
+    body = f"Which digest?\n\n{'-' * 70}\n\nA table\n\n{HYPHENS}\n\nend"
+
+    row = message(tmp_path, body, headers="Subject: Re: Digest")
+
+    assert row["text"] == body
+
+
+def with_length(number: int, body: bytes, length: int | None = None) -> bytes:
+    head = b"Message-ID: <%d@example.org>\nContent-Length: %d\n\n" % (number, len(body) if length is None else length)
+    return ENVELOPE + head + body + b"\n"
+
+
+def test_a_stated_length_decides_what_is_text(tmp_path: Path) -> None:
+    """In files of mboxcl, envelope lines in a message are not escaped. Lengths that are wrong are ignored."""
+    quoted = b"Look:\n\n" + ENVELOPE + b"Subject: not mine\n\nwords\n"
+    cut = with_length(3, b"three\n", 5_000)
+    content = b"".join((with_length(1, quoted), with_length(2, b"two\n"), cut, with_length(4, quoted)))
+
+    found = read(tmp_path, content)
+
+    assert [row["source_id"] for row in found] == [f"{number}@example.org" for number in range(1, 5)]
+    assert found[0]["text"] == found[3]["text"] == quoted.decode().strip()
+    path = tmp_path / "long.mbox"
+    path.write_bytes(with_length(1, quoted) + with_length(2, b"words\n" * 1_000_000))
+    assert Mbox().slices(str(path)) == [(0, -1)]
+    path.write_bytes(with_length(1, quoted, 9) + with_length(2, b"words\n" * 1_000_000))
+    assert len(Mbox().slices(str(path))) == 2
+
+
+def test_a_wrong_first_length_is_ignored_in_the_whole_file(tmp_path: Path) -> None:
+    """Slices of the file would not agree otherwise."""
+    content = with_length(1, b"one\n", 3) + with_length(2, b"Look:\n\n" + ENVELOPE + b"Subject: own\n\nwords\n")
+
+    assert [row["title"] for row in read(tmp_path, content)] == [None, None, "own"]
+
+
+def test_a_sentence_is_no_envelope_line(tmp_path: Path) -> None:
+    """It needs a day or month besides a time or a year."""
+    body = "Hello,\n\nFrom bob@example.org we heard at 10:30\nSubject: this\n\nmore"
+
+    assert message(tmp_path, body)["text"] == body
+
+
+def test_keys_are_not_text(tmp_path: Path) -> None:
+    """As signatures."""
+    key = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQENBF\n=abcd\n-----END PGP PUBLIC KEY BLOCK-----"
+
+    assert message(tmp_path, f"My key:\n\n{key}\n\nBye.")["text"] == "My key:\n\nBye."

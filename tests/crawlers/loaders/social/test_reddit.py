@@ -48,7 +48,7 @@ def read(folder: Path, *posts: dict[str, Any], loader: Reddit | None = None) -> 
 def counted(path: Path, loader: Reddit) -> Counter[str]:
     counts: Counter[str] = Counter()
     list(loader.read(str(path), name="name", counts=counts))
-    return +counts
+    return counts
 
 
 def test_a_submission_and_a_comment_fill_the_columns(tmp_path: Path) -> None:

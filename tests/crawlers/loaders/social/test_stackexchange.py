@@ -42,13 +42,13 @@ def read(folder: Path, content: bytes, loader: StackExchange | None = None) -> l
 def test_a_question_fills_the_columns(tmp_path: Path) -> None:
     body = "<p>How hot is <em>too</em> hot?</p>\n<pre><code>x = 1\n  y &lt; 2</code></pre>"
     question = post(
-        1, body, Title="Water &amp; heat", Tags="<brewing><water>", Score=7, OwnerUserId=8, OwnerDisplayName="Ann"
+        1, body, Title="Water & <heat> &amp;", Tags="<brewing><water>", Score=7, OwnerUserId=8, OwnerDisplayName="Ann"
     )
 
     (row,) = read(tmp_path, dump(question))
 
     assert row["text"] == "How hot is too hot?\n\nx = 1\n  y < 2"
-    assert (row["source_id"], row["title"]) == ("1", "Water & heat")
+    assert (row["source_id"], row["title"]) == ("1", "Water & <heat> &amp;")
     assert row["url"] == "https://coffee.stackexchange.com/questions/1"
     assert row["published_at"] == datetime(2015, 1, 27, 20, 15, 14, 420_000, tzinfo=UTC)
     assert row["metadata"] == {
@@ -79,7 +79,14 @@ def test_the_license_depends_on_the_day(
 
 def test_answers_are_documents_and_other_posts_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "Posts.xml"
-    path.write_bytes(dump(post(1, "q"), post(2, "a", kind=2, ParentId=1, Tags="|x|y|"), post(3, "wiki", kind=5)))
+    path.write_bytes(
+        dump(
+            post(1, "q"),
+            post(2, "a", kind=2, ParentId=1, Tags="|x|y|"),
+            post(3, "wiki", kind=5),
+            post(4, "x", DeletionDate="2016"),
+        )
+    )
     counts: Counter[str] = Counter()
 
     found = [
@@ -93,7 +100,7 @@ def test_answers_are_documents_and_other_posts_are_counted(tmp_path: Path) -> No
         ("2", "https://x.org/a/2"),
     ]
     assert {"key": "parent_id", "value": "1"} in found[1]["metadata"]
-    assert counts["posts.type_5"] == 1
+    assert (counts["posts.type_5"], counts["posts.deleted"]) == (1, 1)
 
 
 def test_a_thread_is_a_question_with_its_answers(tmp_path: Path) -> None:
@@ -163,6 +170,7 @@ def test_a_file_that_is_cut_or_wrong_says_so(tmp_path: Path) -> None:
     assert [row["rule"] for row in cut] == [None, "error.truncated"]
     assert packed[-1]["rule"] == "error.truncated"
     assert [row["rule"] for row in read(tmp_path, b"no XML at all")] == ["error.wrong_format"]
+    assert "unpack it" in read(tmp_path, b"7z\xbc\xaf\x27\x1c\0\4")[0]["message"]
 
 
 def test_real_posts_are_read() -> None:

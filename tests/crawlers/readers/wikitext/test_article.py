@@ -69,6 +69,29 @@ def test_optional_parts_are_kept_by_choice(part: str, wikitext: str, text: str) 
     assert text_of(wikitext, keep=()) != kept
 
 
+@pytest.mark.parametrize("keep", [("lists",), ("lists", "tables")])
+@pytest.mark.parametrize(
+    "box",
+    [
+        '<div class="navbox noprint">In <div>a</div> box</div>',
+        "<table class=navbox><tr><td>In</td></tr></table>",
+        '{| class="wikitable navbox"\n| In\n|}',
+    ],
+)
+def test_boxes_in_html_are_left_out(box: str, keep: tuple[str, ...]) -> None:
+    """Old pages write them without a template."""
+    assert text_of(f"One.\n\n{box}\n\nTwo.", keep=keep) == "One.\n\nTwo."
+
+
+def test_a_table_in_html_is_a_table() -> None:
+    """Both forms of tables are left out, or kept by rows; one without an end hides nothing."""
+    wikitext = "One.\n<table><tr><th>a</th><td class=x>b</td></tr><tr><td>c</td></tr></table>\nTwo."
+
+    assert text_of(wikitext) == "One.\n\nTwo."
+    assert text_of(wikitext, keep=("tables",)) == "One.\n\na | b\nc\n\nTwo."
+    assert "Two." in text_of(wikitext.replace("</table>", ""))
+
+
 def test_categories_and_links_are_metadata() -> None:
     """Links between languages and categories are no text."""
     page = page_of()

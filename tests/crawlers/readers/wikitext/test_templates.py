@@ -40,6 +40,8 @@ from tests.crawlers.readers.wikitext.pages import page_of, text_of
         ("cvt|5|km", "5 km (3.1 mi)"),
         ("convert|5|parrots", "5 parrots"),
         ("convert|1e999|mi", "1×10⁹⁹⁹ miles"),
+        ("convert|5|km|mi|spell=in", "five kilometres (3.1 mi)"),
+        ("convert|121|ft|m|spell=In|disp=sqbr", "One hundred and twenty-one feet [37 m]"),
     ],
 )
 def test_a_quantity_is_converted_and_rounded_as_on_wikipedia(template: str, text: str) -> None:
@@ -59,6 +61,12 @@ def test_a_quantity_is_converted_and_rounded_as_on_wikipedia(template: str, text
         ("IPAc-en|ˈ|l|ʌ|n|d|ən", "/ˈlʌndən/"),
         ("nihongo|Tokyo|東京|Tōkyō", "Tokyo (東京, Tōkyō)"),
         ("formatnum:1234567.8", "1,234,567.8"),
+        ("val|2500|-|5000|u=m", "2,500–5,000 m"),
+        ("INR|5|c", "₹5 crore"),
+        ("nihongo3|Tōkyō|東京|Tokyo", "Tōkyō (東京, Tokyo)"),
+        ("ruby|漢|kan", "漢"),
+        ("#invoke:Lang|lang|de|Haus", "Haus"),
+        ("#invoke:Convert|convert|10|mi|km", "10 miles (16 km)"),
         ("val|1234.5|0.2|e=6|u=m/s", "1,234.5±0.2×10⁶ m/s"),
         ("frac|3|1|2", "3 1/2"),
         ("chem|H|2|O", "H₂O"),
@@ -130,6 +138,14 @@ def test_hatnotes_and_navigation_are_left_out() -> None:
         ("de", '{{"|Ja}} am {{Datum|3|10|1990}}{{Belege fehlen}}', "„Ja“ am 3. Oktober 1990"),
         ("fr", "{{unité|12345.5|km|2}}, {{date|1|1|1900}}", "12 345,5 km², 1er janvier 1900"),
         ("fr", "au {{s|XIX|e}} et {{XXe siècle}} {{lang-en|City}}", "au XIXe siècle et XXe siècle en anglais : City"),
+        ("fr", "du {{s2-|XVIII|e|XIX|e}}, {{unité|5|e=6|km}}", "du XVIIIe et XIXe siècles, 5×10⁶ km"),
+        ("fr", "le {{1er|janvier}}, {{unité|5|à=7|km}}", "le 1er janvier, 5 à 7 km"),
+        ("nl", "{{convert|12.5|mi|km}} {{lang-en|City}} {{EUR|5}}", "12,5 mi (20,1 km) Engels: City € 5"),
+        ("pl", "{{liczba|12345}} {{ang.|City}} {{data|2010-03-05}}{{fakt}}", "12 345 ang. City 5 marca 2010"),
+        ("ar", "{{إنج|City}} {{تاريخ الميلاد|1950|3|5}} {{لا لف|10 كم}}", "بالإنجليزية: City 5 مارس 1950 10 كم"),
+        ("uk", "{{lang-en|City}} {{s|10 км}} {{formatnum:12345}}", "англ. City 10 км 12 345"),
+        ("nb", "{{birth date|1950|3|5}}", "5. mars 1950"),
+        ("zh", "-{zh-hans:-{zh-hans:内;zh-hant:內}-;zh-hant:外}-", "内"),
         ("es", "{{unidad|12345|km}} el {{fecha|14|7|1789}}", "12 345 km el 14 de julio de 1789"),
         ("it", "{{M|12345|u=km}} {{nowrap|10 m}}", "12.345 km 10 m"),
         (
@@ -148,6 +164,28 @@ def test_hatnotes_and_navigation_are_left_out() -> None:
 def test_other_languages_have_templates_of_their_own(code: str, wikitext: str, text: str) -> None:
     """The same facts stand in other templates there."""
     assert text_of(wikitext, code) == text
+
+
+@pytest.mark.parametrize(
+    ("code", "heading"),
+    [
+        *(("nl", "Externe links"), ("pl", "Przypisy"), ("sv", "Källor"), ("ar", "مراجع"), ("uk", "Примітки")),
+        *(("uk", "См. также"), ("cs", "Externí odkazy"), ("ko", "각주"), ("ca", "Referències")),
+        ("he", "קישורים חיצוניים"),
+    ],
+)
+def test_sections_of_references_have_names_in_many_languages(code: str, heading: str) -> None:
+    """They are lists of links, which a corpus of text does not want."""
+    assert text_of(f"Text.\n== {heading} ==\n* [http://a.example Site]", code) == "Text."
+
+
+def test_a_module_is_not_run_but_named() -> None:
+    """What a module writes is lost, so its name must be known."""
+    page = page_of()
+
+    assert article("a {{#invoke:Sports table|main|x=1}} b {{CURRENTYEAR}}", page) == "a b"
+
+    assert list(page.unknown) == ["#invoke:sports table"]
 
 
 def test_templates_of_the_recipe_come_first() -> None:
