@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from corpusmill.training.config import TrainConfig, load_config
     from corpusmill.training.data.tokenize import tokenize
     from corpusmill.training.data.tokenizer import train_tokenizer
+    from corpusmill.training.evaluation.evaluate import evaluate
     from corpusmill.training.evaluation.generation import generate
-    from corpusmill.training.evaluation.likelihood import evaluate
+    from corpusmill.training.models.catalog import catalog
     from corpusmill.training.trainer import fit
 
-__all__ = ["TrainConfig", "evaluate", "fit", "generate", "load_config", "tokenize", "train_tokenizer"]
+__all__ = ["TrainConfig", "catalog", "evaluate", "fit", "generate", "load_config", "tokenize", "train_tokenizer"]
 
 _HOMES: Final = {
     "TrainConfig": "corpusmill.training.config",
-    "evaluate": "corpusmill.training.evaluation.likelihood",
+    "catalog": "corpusmill.training.models.catalog",
+    "evaluate": "corpusmill.training.evaluation.evaluate",
     "fit": "corpusmill.training.trainer",
     "generate": "corpusmill.training.evaluation.generation",
     "load_config": "corpusmill.training.config",

@@ -77,8 +77,13 @@ class RunData:
         bounded = (Part(one.corpus, one.weight, one.epochs or version.epochs, one.selection) for one in parts)
         return tuple(bounded), shares
 
-    def dataset_of(self, config: TrainConfig, tokenizer: Tokenizer, *, tokens: Place) -> PackedDataset:
+    def dataset_of(
+        self, config: TrainConfig, tokenizer: Tokenizer, *, tokens: Place, targets: bool = True
+    ) -> PackedDataset:
         """Return the rows of the run in *config*, from the token caches in the workspace *tokens* where it has them.
+
+        Args:
+            targets: Whether rows have one more token, the target of the last one.
 
         Raises:
             UsageError: *config* names a column or a value that the version does not have.
@@ -95,7 +100,7 @@ class RunData:
             batch_size=config.batch.sequences,
             seed=config.seed,
             epochs=None,
-            targets=True,
+            targets=targets,
             shares=shares,
             caches=[caches[part.corpus.path] for part in parts],
             packing=config.data.packing,

@@ -12,7 +12,7 @@ from corpusmill.commands.numbers import NumberRange
 from corpusmill.commands.place import version_place, workspace_of
 from corpusmill.schemas.errors import UsageError
 from corpusmill.schemas.storage import is_url
-from corpusmill.terminal.console import Console
+from corpusmill.terminal.console import Console, table
 from corpusmill.terminal.figures import plural, size
 
 
@@ -51,6 +51,43 @@ def tokenizer(console: Console, version: str, vocabulary_size: int, split: str, 
     else:
         texts = f"{plural(result['documents'], 'document')}, {size(result['bytes'])}"
         console.text(f"{result['path']}: {result['vocabulary_size']:,} tokens from {texts}")
+
+
+@click.command()
+@click.option(
+    "-o",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A field of a training configuration, as `model.layers=8`; may be repeated.",
+)
+@click.pass_obj
+def models(console: Console, options: tuple[str, ...]) -> None:
+    """List the models that can be trained: parameters, memory of training, and operations for a given size.
+
+    The size is the default of `corpusmill train`, changed by fields of `model`, `objective`, `tokenizer` and `batch`.
+    Each model takes the fields that it has; `-o model.name=lstm` lists one model.
+    """
+    from corpusmill.training import catalog
+
+    listed = catalog(options)
+    if console.as_json:
+        for costs in listed:
+            console.data(costs.as_dict())
+        return
+    rows = [
+        {
+            "model": costs.name,
+            "family": costs.family,
+            "objective": costs.objective,
+            "parameters": costs.parameters,
+            "memory": size(costs.memory),
+            "of it activations": size(costs.activations),
+            "MFLOPs/token": round(costs.flops_per_token / 1e6, 2),
+        }
+        for costs in listed
+    ]
+    console.text(table(rows, list(rows[0])))
 
 
 @click.command()
@@ -109,9 +146,9 @@ def _progress(console: Console) -> Any:
 
 
 def _training_as_text(result: dict[str, Any], *, validation_bytes: int | None) -> str:
-    bits = result["bits_per_byte"]
     part = "" if validation_bytes is None else f"the first {size(validation_bytes)} of "
-    measured = "" if bits is None else f", {bits:.3f} bits per byte on {part}the validation split"
+    is_measured = result["validation_loss"] is not None
+    measured = f", {_score_as_text(result)} on {part}the validation split" if is_measured else ""
     first = f"{result['status']} {result['run']} at step {result['step']:,}{measured}"
     return f"{first}\n  {result['path']}\n  {result['path']}/index.html"
 
@@ -127,7 +164,7 @@ def _training_as_text(result: dict[str, Any], *, validation_bytes: int | None) -
 )
 @click.pass_obj
 def evaluate(console: Console, model: Path, version: str | None, split: str, baseline: Any) -> None:
-    """Measure the loss of MODEL on VERSION, in bits per byte.
+    """Measure the loss of MODEL on VERSION, in bits per byte; of `bert`, the masked tokens that it predicts.
 
     MODEL is the name of a run, its folder, or a checkpoint. VERSION defaults to the one it was trained on.
     """
@@ -140,14 +177,24 @@ def evaluate(console: Console, model: Path, version: str | None, split: str, bas
         console.data(result)
         return
     console.text(
-        f"{result['bits_per_byte']:.3f} bits per byte, loss {result['loss']:.3f} on the whole split `{split}` "
+        f"{_score_as_text(result)}, loss {result['loss']:.3f} on the whole split `{split}` "
         f"({plural(result['documents'], 'document')})"
     )
     for name, source in result["by_source"].items():
-        texts = plural(source["documents"], "document")
-        console.text(f"  {name}: {source['bits_per_byte']:.3f} bits per byte on {texts}")
+        console.text(f"  {name}: {_score_as_text(source)} on {plural(source['documents'], 'document')}")
     if baseline:
         console.text(_comparison(result["baseline"]))
+
+
+def _score_as_text(figures: dict[str, Any]) -> str:
+    """Describe how well a model predicts a text.
+
+    >>> _score_as_text({"bits_per_byte": 1.85}), _score_as_text({"bits_per_byte": None, "masked_accuracy": 0.312})
+    ('1.850 bits per byte', '31.2 % of masked tokens predicted')
+    """
+    if figures.get("masked_accuracy") is not None:
+        return f"{100 * figures['masked_accuracy']:.1f} % of masked tokens predicted"
+    return f"{figures['bits_per_byte']:.3f} bits per byte"
 
 
 def _comparison(baseline: dict[str, Any]) -> str:

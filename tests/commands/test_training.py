@@ -181,3 +181,40 @@ def test_a_store_that_is_away_is_exit_5(
 
     assert answer.code == 5
     assert "AWS_ENDPOINT_URL" in answer.err
+
+
+def test_models_are_listed_with_their_costs_for_a_size(command: Command) -> None:
+    """A user compares them before training one."""
+    listed = command("models", "-o", "model.layers=2", "-o", "model.width=64", "--json")
+    table = command("models", "-o", "model.name=gru", "-o", "model.layers=2", "-o", "model.width=64").out
+
+    rows = [json.loads(line) for line in listed.out.splitlines()]
+    assert [row["name"] for row in rows] == ["llama", "gpt", "rnn", "lstm", "gru", "bert"]
+    assert all(row.keys() >= {"name", "family", "parameters", "memory_bytes", "objective"} for row in rows)
+    gru = rows[4]
+    assert gru["parameters"] == 2 * 3 * (2 * 64**2 + 2 * 64) + 8192 * 64
+    assert gru["memory_bytes"] == 16 * gru["parameters"] + gru["activations_bytes"]
+    assert f"gru    recurrent  next_token     {gru['parameters']:,}" in table
+    assert "the size of a model does not depend on it" in command("models", "-o", "steps=3").err
+
+
+def test_a_model_of_masked_tokens_is_trained_and_measured(
+    command: Command, tmp_path: Path, workspace: Workspace
+) -> None:
+    """Bits per byte have no meaning for it: every command shows the masked tokens that it predicts instead."""
+    publish_version(workspace, CAPTURES)
+    size = {"name": "bert", "layers": 1, "heads": 2, "width": 16, "sequence_length": 16}
+    config = tmp_path / "train.yaml"
+    config.write_text(json.dumps(tiny_config(version="my-docs", model=size).model_dump(mode="json")))
+
+    trained, measured = command("train", config), command("evaluate", "tiny")
+
+    assert " % of masked tokens predicted on the validation split\n" in trained.out
+    assert " % of masked tokens predicted, loss " in measured.out
+    assert json.loads(command("evaluate", "tiny", "--json").out)["masked_tokens"] > 0
+    for refused, reason in (
+        (("evaluate", "tiny", "--baseline", "trigram"), "trigram"),
+        (("generate", "tiny"), "continue"),
+    ):
+        answer = command(*refused)
+        assert (answer.code, reason in answer.err, "hint: " in answer.err) == (2, True, True)

@@ -3,6 +3,7 @@
 from corpusmill.training.config.batch import BatchConfig
 from corpusmill.training.config.data import CurriculumConfig, DataConfig, MixtureConfig, PhaseConfig, VersionConfig
 from corpusmill.training.config.model import ModelConfig
+from corpusmill.training.config.objective import ObjectiveConfig
 from corpusmill.training.config.optimizer import OptimizerConfig
 from corpusmill.training.config.reading import config_yaml, load_config, parse_config
 from corpusmill.training.config.schedule import ScheduleConfig
@@ -16,6 +17,7 @@ __all__ = [
     "DataConfig",
     "MixtureConfig",
     "ModelConfig",
+    "ObjectiveConfig",
     "OptimizerConfig",
     "PhaseConfig",
     "ScheduleConfig",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from corpusmill.schemas.located_yaml import TRAINING, LocatedYaml, dump_yaml, parse_yaml, read_yaml
 from corpusmill.schemas.problems import Problems, Section
@@ -27,6 +28,15 @@ def parse_config(text: str, *, file: str) -> TrainConfig:
         RecipeErrors, RecipeError: As `load_config`.
     """
     return _config(parse_yaml(text, file=file, kind=TRAINING))
+
+
+def config_of(value: dict[str, Any], *, file: str) -> TrainConfig:
+    """Return the configuration with the fields *value*, which come from *file* (such as options of a command).
+
+    Raises:
+        RecipeErrors: As `load_config`.
+    """
+    return _config(LocatedYaml(file, value))
 
 
 def _config(located: LocatedYaml) -> TrainConfig:

@@ -7,11 +7,13 @@ from typing import Annotated, Final, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from corpusmill.schemas.field_types import Name
+from corpusmill.schemas.located_yaml import dump_field
 from corpusmill.schemas.problems import HintedValueError
 from corpusmill.training.config.batch import BatchConfig
 from corpusmill.training.config.data import CurriculumConfig, DataConfig, MixtureConfig, VersionConfig
 from corpusmill.training.config.fields import Fields
 from corpusmill.training.config.model import ModelConfig
+from corpusmill.training.config.objective import ObjectiveConfig
 from corpusmill.training.config.optimizer import OptimizerConfig
 from corpusmill.training.config.schedule import ScheduleConfig
 from corpusmill.training.config.tokenizer import TokenizerConfig
@@ -42,6 +44,7 @@ class TrainConfig(Fields):
     data: DataConfig = DataConfig()
     tokenizer: TokenizerConfig = Field(default=TokenizerConfig(), examples=[{"vocabulary_size": 8192}])
     model: ModelConfig = ModelConfig()
+    objective: ObjectiveConfig = Field(default=ObjectiveConfig(), examples=[{"name": "next_token"}])
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     batch: BatchConfig = BatchConfig()
@@ -78,6 +81,28 @@ class TrainConfig(Fields):
                 hint=f"use `schedule: {{warm_up_steps: {self.steps // 10}}}`, or more `steps`",
                 at=("schedule", "warm_up_steps"),
             )
+        return self
+
+    @model_validator(mode="after")
+    def _objective_of_the_model(self) -> TrainConfig:
+        model, objective = self.model, self.objective
+        if objective.name not in {None, model.objective}:
+            other = "bert" if objective.name == "masked" else "llama"
+            raise HintedValueError(
+                f"`model.name: {model.name}` cannot be trained with `objective.name: {objective.name}`",
+                hint=f"use `model: {{name: {other}}}`, or `objective: {{name: {model.objective}}}`",
+                at=("model", "name"),
+            )
+        for field in objective.model_fields_set:
+            if not objective.has(field, model.objective):
+                raise HintedValueError(
+                    f"`objective.{dump_field(field, getattr(objective, field))}` is not a field of "
+                    f"`{model.objective}`, the objective of `{model.name}`",
+                    hint=f"remove `{field}`, or use `model: {{name: bert}}`",
+                    at=("objective", field),
+                )
+        # The resolved configuration names the objective.
+        object.__setattr__(self, "objective", objective.model_copy(update={"name": model.objective}))
         return self
 
     @model_validator(mode="after")

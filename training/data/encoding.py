@@ -111,7 +111,7 @@ def _ranks(description: dict[str, Any]) -> dict[bytes, int] | None:
     made = [model["vocab"].get(first + second) for first, second in merges]
     if None in made or made != sorted(set(made)):
         return None
-    to_byte = _byte_of_letter()
+    to_byte = byte_of_letter()
     tokens = [token for token in model["vocab"] if token not in special]
     if any(letter not in to_byte for token in tokens for letter in token):
         return None
@@ -122,7 +122,7 @@ def _ranks(description: dict[str, Any]) -> dict[bytes, int] | None:
 
 
 @functools.cache
-def _byte_of_letter() -> dict[str, int]:
+def byte_of_letter() -> dict[str, int]:
     """Return the byte that each letter of a byte-level vocabulary stands for.
 
     Printable characters of Latin-1 stand for themselves, the other bytes are numbered from U+0100 on (Radford et al.

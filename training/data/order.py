@@ -49,11 +49,24 @@ def permutation(size: int, *key: int) -> npt.NDArray[np.int64]:
     >>> permutation(5, 7, 0).tolist() == permutation(5, 7, 0).tolist() != permutation(5, 7, 1).tolist()
     True
     """
-    start = 0
+    return np.argsort(draws(size, *key), kind="stable")
+
+
+def draws(size: int, *key: int) -> npt.NDArray[np.uint64]:
+    """Return *size* random 64-bit numbers that are determined by the integers *key*."""
+    return splitmix64_column(np.uint64(mixed(*key)) + np.uint64(GAMMA) * np.arange(size, dtype=np.uint64))
+
+
+def mixed(*key: int) -> int:
+    """Return a 64-bit number that is determined by the integers *key* and their order.
+
+    >>> mixed(1, 2) == mixed(1, 2) != mixed(2, 1)
+    True
+    """
+    value = 0
     for part in key:
-        start = splitmix64(start ^ splitmix64(part % 2**64))
-    draws = splitmix64_column(np.uint64(start) + np.uint64(GAMMA) * np.arange(size, dtype=np.uint64))
-    return np.argsort(draws, kind="stable")
+        value = splitmix64(value ^ splitmix64(part % 2**64))
+    return value
 
 
 def lane_windows(windows: int, *, lanes: int, lane: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
