@@ -84,7 +84,8 @@ def _run(run: Path | str) -> tuple[Path, TrainConfig, int]:
 def _dataset(folder: Path, config: TrainConfig, version_dir: Place | Sequence[Place], tokens: Place) -> PackedDataset:
     data = open_run_data(version_dir)
     refuse_other_run(read_state(find_checkpoint(folder)), config=config, data=data)
-    return data.dataset_of(config, load_tokenizer(folder), tokens=tokens)
+    targets = config.model.objective == "next_token"
+    return data.dataset_of(config, load_tokenizer(folder), tokens=tokens, targets=targets)
 
 
 def _read_to(dataset: PackedDataset, folder: Path, rows: int) -> None:

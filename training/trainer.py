@@ -27,6 +27,7 @@ from corpusmill.training.checkpoint import (
     writing,
 )
 from corpusmill.training.config import TrainConfig, config_yaml, load_config
+from corpusmill.training.data.best_fit import PADDING
 from corpusmill.training.data.loader import BatchLoader
 from corpusmill.training.data.order import mixed
 from corpusmill.training.data.shards import Place
@@ -256,7 +257,8 @@ class _Run:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.totals.step += 1
-        self.totals.tokens += batch_BS.shape[0] * config.model.sequence_length
+        padding = int((batch_BS == PADDING).sum())
+        self.totals.tokens += batch_BS.shape[0] * config.model.sequence_length - padding
         self.totals.train_loss = total
         return {"step": self.step, "loss": total, "learning_rate": rate, "gradient_norm": norm}
 

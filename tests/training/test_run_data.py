@@ -36,6 +36,8 @@ def test_a_run_on_two_versions_names_both(places: list[Path], tmp_path: Path) ->
     [
         {"version": MIXED},
         {"mixture": {"by": "source", "temperature": 2}},
+        {"data": {"packing": "best_fit"}},
+        {"data": {"packing": "best_fit"}, "model": {"name": "bert", "layers": 1, "heads": 2, "width": 16}},
         {"curriculum": {"by": "source", "phases": [{"at": 0, "weights": [3, 1]}, {"at": 0.5, "weights": [0, 1]}]}},
     ],
 )

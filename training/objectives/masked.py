@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from corpusmill.training.data.best_fit import PADDING
 from corpusmill.training.data.order import draws
 from corpusmill.training.objectives.base import IGNORED, Examples
 from corpusmill.training.objectives.next_token import documents
@@ -56,7 +57,11 @@ class MaskedTokens:
         return self.examples_of(rows_BS, keys=[(step, lane) for lane in lanes])
 
     def examples_of(self, rows_BS: Tensor, *, keys: Sequence[tuple[int, int]]) -> Examples:
-        """Return the examples of rows, whose random choices depend on their *keys* alone."""
+        """Return the examples of rows, whose random choices depend on their *keys* alone.
+
+        Padding is seen as ends of texts, which are never chosen.
+        """
+        rows_BS = rows_BS.masked_fill(rows_BS == PADDING, self.end)
         tokens_BS = rows_BS.numpy()
         chosen_BS = self._chosen(tokens_BS, self._draws(tokens_BS, keys, _CHOICE))
         seen_BS = self._replaced(tokens_BS, chosen_BS, keys)

@@ -9,7 +9,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from corpusmill.training.objectives.base import Examples
+from corpusmill.training.data.best_fit import PADDING
+from corpusmill.training.objectives.base import IGNORED, Examples
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,13 @@ class NextToken:
     separate_documents: bool = False
 
     def examples(self, rows_BS: Tensor, *, step: int, lanes: Sequence[int]) -> Examples:
-        """Return the examples of rows of S + 1 tokens."""
-        tokens_BS = rows_BS[:, :-1]
+        """Return the examples of rows of S + 1 tokens. Padding is seen as ends of texts, and is never a target."""
+        is_padding_BS = rows_BS == PADDING
+        is_padded = bool(is_padding_BS.any())
+        tokens_BS = rows_BS.masked_fill(is_padding_BS, self.end)[:, :-1] if is_padded else rows_BS[:, :-1]
+        targets_BS = rows_BS.masked_fill(is_padding_BS, IGNORED)[:, 1:] if is_padded else rows_BS[:, 1:]
         documents_BS = documents(tokens_BS, end=self.end) if self.separate_documents else None
-        return Examples(tokens_BS, rows_BS[:, 1:], documents_BS)
+        return Examples(tokens_BS, targets_BS, documents_BS, is_sparse=is_padded)
 
 
 def documents(tokens_BS: Tensor, *, end: int) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from corpusmill.training.data.best_fit import PADDING
 from corpusmill.training.objectives.base import loss
 from corpusmill.training.objectives.next_token import NextToken
 from tests.training.models.small import VOCABULARY, drawn_tokens, small_model
@@ -52,3 +53,18 @@ def test_parts_of_a_batch_add_up_to_its_mean(parts: int) -> None:
 
     assert len(losses) == parts
     assert torch.allclose(torch.stack(losses).sum(), expected)
+
+
+def test_padding_is_neither_predicted_nor_a_token_of_a_document() -> None:
+    """The loss of a padded row is that of its tokens alone."""
+    padded = torch.tensor([[5, 6, 0, 7, PADDING, PADDING], [5, 6, 0, 7, 8, 9]])
+    model = small_model("llama")
+
+    def total(rows: Tensor) -> Tensor:
+        examples = NextToken(end=0, separate_documents=True).examples(rows, step=0, lanes=range(len(rows)))
+        return loss(model, examples, predictions=1)
+
+    examples = NextToken(end=0).examples(padded, step=0, lanes=range(2))
+    assert examples.predictions == 8
+    assert examples.tokens_BS.tolist() == [[5, 6, 0, 7, 0], [5, 6, 0, 7, 8]]
+    assert torch.allclose(total(padded), total(padded[:1, :4]) + total(padded[1:]), atol=1e-5)
