@@ -162,7 +162,8 @@ def _assumed(scan: Scan, inputs: Sequence[SourceInput]) -> Documents:
     rows = content = 0.0
     for source in inputs:
         loader = resolve(source.loader).model_validate_json(source.params)
-        sizes = [loader.content_bytes(source.path(file)) for file in source.manifest.files]
+        files = source.manifest.files
+        sizes = [loader.content_bytes(source.path(file)) if file.rule is None else 0 for file in files]
         rows += len(sizes) if loader.uses_name else sum(math.ceil(size / _RECORD_BYTES) for size in sizes)
         content += sum(sizes)
     columns = {name: Size(0.0, 0.0) for name in CAPTURE.names}  # these columns are part of the file's size
