@@ -9,7 +9,7 @@ _NAMES: Final = r"(?:vertical-)?navbox|navbox-[\w-]+|sidebar|[atfo]?mbox(?:-[\w-
 _CLASS: Final = re.compile(rf"""\bclass\s*=\s*["']?(?:[\w-]+\s+){{0,20}}(?:{_NAMES})(?=[\s"'>]|$)""", re.IGNORECASE)
 _TAG: Final = re.compile(r"<(/?)(div|table)\b([^<>]{0,2000})>", re.IGNORECASE)
 _ROWS: Final = re.compile(r"<(/?)(table|tr|td|th|caption)\b([^<>]{0,2000})>", re.IGNORECASE)
-_MARKS: Final = {"tr": "\n|-\n", "td": "\n|", "th": "\n!", "caption": "\n|+"}
+_MARKS: Final = {"tr": "\n|-\n", "td": "\n| |", "th": "\n! |", "caption": "\n|+"}
 
 
 def is_box(attributes: str) -> bool:
@@ -52,7 +52,7 @@ def with_table_marks(text: str) -> str:
     """Return *text* with tables of HTML as tables of wikitext, so that both are read, or left out, alike.
 
     >>> with_table_marks("<table><tr><td>a</td><td>b</td></tr></table>")
-    '\\n{|\\n\\n|-\\n\\n|a\\n|b\\n|}\\n'
+    '\\n{|\\n\\n|-\\n\\n| |a\\n| |b\\n|}\\n'
     """
     opened = 0
 

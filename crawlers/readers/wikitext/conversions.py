@@ -11,7 +11,7 @@ import re
 from typing import Final, NamedTuple
 
 from corpusmill.crawlers.readers.wikitext.arguments import Arguments
-from corpusmill.crawlers.readers.wikitext.numbers import MINUS, grouped, number, rounded, superscript
+from corpusmill.crawlers.readers.wikitext.numbers import APART, MINUS, grouped, number, rounded, superscript
 from corpusmill.crawlers.readers.wikitext.spelling import spelled
 from corpusmill.crawlers.readers.wikitext.units import Unit, unit_of
 
@@ -84,7 +84,7 @@ def converted(arguments: Arguments, *, style: Style, is_short: bool = False) -> 
     >>> converted(Arguments(["200", "-", "350", "g", "oz"]), style=Style())
     '200–350 grams (7.1–12.3 oz)'
     """
-    positional = [value.strip() for value in arguments.numbered()]
+    positional = [value.replace(APART, " ").strip() for value in arguments.numbered()]
     quantity, rest = _quantity(positional)
     if quantity is None:
         return " ".join(value for value in positional[:2] if value)

@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from corpusmill.crawlers.readers.wikitext.extensions import LINE
-from corpusmill.crawlers.readers.wikitext.numbers import subscript, superscript
+from corpusmill.crawlers.readers.wikitext.numbers import APART, subscript, superscript
 
 _TAG_NAMES: Final = (
     "abbr|b|bdi|bdo|big|blockquote|caption|center|cite|code|col|colgroup|data|dd|del|dfn|div|dl|dt|em|figure|"
@@ -140,6 +140,7 @@ _UNUSUAL: Final = re.compile("[\t\r\xa0\xad\u2002\u2003\u2009\u200a\u200b\u200e\
 _INVISIBLE: Final = frozenset("\r\xad\u200b\u200e\u200f\u2060\ufeff")
 
 _MARKS: Final = ",;،、，；"
+_AFTER_DIGIT: Final = re.compile(rf"(?<=\d){APART}")
 _REPEATED: Final = re.compile(rf"([{_MARKS}])(?:[ ]?[{_MARKS}])+")
 _AFTER_OPENING: Final = re.compile(rf"([(（])[ {_MARKS}:]{{1,8}}")
 _BEFORE_CLOSING: Final = re.compile(rf"[ {_MARKS}]{{1,8}}([)）])")
@@ -154,6 +155,8 @@ def tidied(text: str) -> str:
     >>> tidied("Rome ( ; , ) is (, x; ) a  city , main() too.")
     'Rome is (x) a city, main() too.'
     """
+    if APART in text:
+        text = _AFTER_DIGIT.sub(" ", text).replace(APART, "")
     text = _in_single_spaces(text)
     text = _REPEATED.sub(r"\1", text)
     if "(" in text or "（" in text or "[" in text:

@@ -19,6 +19,8 @@ _ROMAN: Final = tuple(
     )
 )
 MAX_CHARACTERS: Final = 40
+APART: Final = "\x06"
+"""Stands before a fraction: a space if a digit precedes it (``3{{frac|1|2}}``), else nothing."""
 
 
 def number(text: str) -> float | None:
@@ -27,7 +29,7 @@ def number(text: str) -> float | None:
     >>> number("1,234.5"), number("−80"), number("2e3"), number("3+1/2"), number("a")
     (1234.5, -80.0, 2000.0, 3.5, None)
     """
-    text = text.strip().replace(",", "").replace("\u00a0", "").replace("\u2009", "")
+    text = text.replace(APART, " ").strip().replace(",", "").replace("\u00a0", "").replace("\u2009", "")
     if len(text) > MAX_CHARACTERS:
         return None
     if _NUMBER.fullmatch(text):

@@ -22,6 +22,10 @@ from tests.crawlers.readers.wikitext.pages import page_of, text_of
         ("a [https://a.example word] b [https://a.example] c", "a word b c"),
         ('One<ref name="a">See {{cite|x}}.</ref> two<ref name=a/>.', "One two."),
         ("One <!-- hidden --> two.", "One two."),
+        ("One<ref>A <ref>b</ref> c</ref> two.", "One two."),
+        ("One<ref name=a> two.<ref>b</ref> Three.\n\nFour.", "One two. Three.\n\nFour."),
+        ("One<ref>{{cite|x}} two.\n\nThree<ref>b</ref>.", "One two.\n\nThree."),
+        ("One<ref>[http://a.example x] two.", "One two."),
         ("<nowiki>[[a]] {{b}}</nowiki>", "[[a]] {{b}}"),
         ("Let <math>x^2 \\over\n 2</math> be.", "Let $x^2 \\over 2$ be."),
         ("10<sup>6</sup> H<sub>2</sub>O 4<sup>th</sup>", "10⁶ H₂O 4th"),
@@ -50,6 +54,7 @@ def test_markup_becomes_the_text_that_readers_see(wikitext: str, text: str) -> N
     [
         ("tables", '{|\n|+ Title\n|-\n! a !! b\n|-\n| style="x" | 1 || 2\n|}', "Title\na | b\n1 | 2"),
         ("tables", "{|\n| a\n{|\n| b\n|}\n|}", "a\nb"),
+        ("tables", "<table><tr><td>a | b</td><th>c</th></tr></table>", "a | b | c"),
         ("captions", "[[File:a.jpg|thumb|A cat.]]", "A cat."),
         ("captions", "<gallery>\nFile:a.jpg|One.\n</gallery>", "One."),
         ("infoboxes", "{{Infobox town|name=Orte|pop={{formatnum:8900}}|image=a.jpg}}", "name: Orte\n\npop: 8,900"),
