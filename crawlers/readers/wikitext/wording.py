@@ -131,13 +131,14 @@ def quote(arguments: Arguments, page: Page) -> str:
 
 _QUOTATION: Final = (
     "text", "quote", "content", "Text", "texte", "citation", "texto", "cita", "testo", "treść", "tekst", "текст",
-    "цитата", "内容", "引文", "引用文",
+    "цитата", "תוכן", "内容", "引文", "引用文",
 )  # fmt: skip
 _AUTHOR: Final = (
     "author", "sign", "by", "Autor", "auteur", "autor", "autore", "auteurs", "автор", "作者", "著者", "発言者",
 )  # fmt: skip
 _SOURCE: Final = (
-    "source", "title", "Quelle", "titre", "fuente", "título", "fonte", "źródło", "bron", "источник", "来源", "出典",
+    "source", "title", "Quelle", "titre", "fuente", "título", "fonte", "źródło", "bron", "источник", "מקור",
+    "来源", "出典",
 )  # fmt: skip
 
 
@@ -154,7 +155,7 @@ def block(arguments: Arguments, page: Page) -> str:
 
 def columns(arguments: Arguments, page: Page) -> str:
     """Return the texts of columns one below the other."""
-    values = [arguments[name] for name in sorted(arguments) if re.fullmatch(r"col\d|\d", name)]
+    values = [arguments[name] for name in sorted(arguments) if re.fullmatch(r"(?:col|kolom)?\d", name.lower())]
     return "".join(f"\n{value}\n" for value in values if value)
 
 

@@ -22,6 +22,8 @@ from tests.crawlers.readers.wikitext.pages import page_of, text_of
         ("a [https://a.example word] b [https://a.example] c", "a word b c"),
         ('One<ref name="a">See {{cite|x}}.</ref> two<ref name=a/>.', "One two."),
         ("One <!-- hidden --> two.", "One two."),
+        ('One <span style="display:none">01</span>two<div style="display: none">x</div>.', "One two."),
+        ('<span style="color:red">One</span> two.', "One two."),
         ("One<ref>A <ref>b</ref> c</ref> two.", "One two."),
         ("One<ref name=a> two.<ref>b</ref> Three.\n\nFour.", "One two. Three.\n\nFour."),
         ("One<ref>{{cite|x}} two.\n\nThree<ref>b</ref>.", "One two.\n\nThree."),
