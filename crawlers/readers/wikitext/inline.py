@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from corpusmill.crawlers.readers.wikitext.extensions import LINE
-from corpusmill.crawlers.readers.wikitext.numbers import APART, subscript, superscript
+from corpusmill.crawlers.readers.wikitext.numbers import APART, exponent_of, index_of
 
 _TAG_NAMES: Final = (
     "abbr|b|bdi|bdo|big|blockquote|caption|center|cite|code|col|colgroup|data|dd|del|dfn|div|dl|dt|em|figure|"
@@ -61,7 +61,8 @@ def without_tags(text: str) -> str:
 
 
 def _raised_or_lowered(match: re.Match[str]) -> str:
-    return superscript(match[2].strip()) if match[1].lower() == "sup" else subscript(match[2].strip())
+    base = match.string[max(match.start() - 8, 0) : match.start()].rstrip("'")[-1:]
+    return (exponent_of if match[1].lower() == "sup" else index_of)(base, match[2].replace("''", "").strip())
 
 
 def with_variant(text: str, variants: tuple[str, ...]) -> str:

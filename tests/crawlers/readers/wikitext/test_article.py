@@ -31,6 +31,8 @@ from tests.crawlers.readers.wikitext.pages import page_of, text_of
         ("<nowiki>[[a]] {{b}}</nowiki>", "[[a]] {{b}}"),
         ("Let <math>x^2 \\over\n 2</math> be.", "Let $x^2 \\over 2$ be."),
         ("10<sup>6</sup> H<sub>2</sub>O 4<sup>th</sup>", "10⁶ H₂O 4th"),
+        ("2<sup>k+1</sup>, ''x''<sub>''i''−1</sub>, e<sup>-x</sup>", "2^(k+1), x_(i−1), e^(-x)"),
+        ("XX<sup>e</sup> 2<sup>''k''</sup> M<sup>me</sup> <sup>14</sup>C", "XXe 2ᵏ Mme ¹⁴C"),
         ("a<br/>b", "a\nb"),
         ("one\ntwo\n\nthree", "one two\n\nthree"),
         ("Orte ({{IPA}}; ) is ( , old) ({{citation needed}}) .", "Orte is (old)."),
