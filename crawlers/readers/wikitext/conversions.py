@@ -87,9 +87,26 @@ def converted(arguments: Arguments, *, style: Style, is_short: bool = False) -> 
     positional = [value.replace(APART, " ").strip() for value in arguments.numbered()]
     quantity, rest = _quantity(positional)
     if quantity is None:
-        return " ".join(value for value in positional[:2] if value)
+        return _unconverted(positional, style)
     outputs, digits = _outputs(quantity, rest)
     return _Writer(arguments, style, is_short=is_short).text(quantity, outputs, digits)
+
+
+def _unconverted(positional: list[str], style: Style) -> str:
+    """Return the numbers and the unit as they are written: the unit is unknown.
+
+    >>> _unconverted(["5000", "to", "6000", "parrots", "km"], Style())
+    '5,000 to 6,000 parrots'
+    """
+    shown = ""
+    for place, value in enumerate(positional):
+        if number(value) is not None:
+            shown += grouped(value.replace(",", ""), thousands=style.thousands, decimal=style.decimal)
+        elif place and value in _RANGES and number(positional[place - 1]) is not None:
+            shown += _RANGES[value][0]
+        else:
+            return f"{shown} {value}".strip()
+    return shown
 
 
 def _quantity(positional: list[str]) -> tuple[Quantity | None, list[str]]:

@@ -135,7 +135,7 @@ def _rate(code: str, tables: dict[str, dict[str, Any]]) -> Unit | None:
     per = f"per {second.singular}" + (" squared" if squared else "")
     return Unit(
         code,
-        f"{first.symbol}/{second.symbol}" + ("²" if squared else ""),
+        f"{first.symbol}/{second.singular if second.symbol == second.plural else second.symbol}" + "²" * squared,
         f"{first.singular} {per}",
         f"{first.plural} {per}",
         first.factor / second.factor ** (2 if squared else 1),
