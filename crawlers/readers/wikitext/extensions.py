@@ -128,6 +128,8 @@ def _rendered(tag: str, attributes: str, content: str, apart: Apart, keep: froze
         if "references" in keep:
             apart.notes.append(content)
         return ""
+    if tag == "references" and "references" in keep:
+        without_extensions(content, apart, keep=keep)
     if tag in _MATH:
         return _math(tag, attributes, content, apart)
     if tag in _RAW:

@@ -58,6 +58,8 @@ def test_markup_becomes_the_text_that_readers_see(wikitext: str, text: str) -> N
     [
         ("tables", '{|\n|+ Title\n|-\n! a !! b\n|-\n| style="x" | 1 || 2\n|}', "Title\na | b\n1 | 2"),
         ("tables", "{|\n| a\n{|\n| b\n|}\n|}", "a\nb"),
+        ("tables", "{|\n| a\n{| class=navbox\n| b\n{|\n| c\n|}\n|}\n|-\n| d<br>e\n|}", "a\nd e"),
+        ("references", "a<references>\n<ref name=b>Notes.</ref>\n</references>", "a\n\nNotes."),
         ("tables", "<table><tr><td>a | b</td><th>c</th></tr></table>", "a | b | c"),
         ("captions", "[[File:a.jpg|thumb|A cat.]]", "A cat."),
         ("captions", "<gallery>\nFile:a.jpg|One.\n</gallery>", "One."),
