@@ -136,6 +136,13 @@ def century_spanish(arguments: Arguments, page: Page) -> str:
     return f"{word}{arguments.get('1', '')}{before}"
 
 
+def number_with_exponent(arguments: Arguments, page: Page) -> str:
+    """Return a number with a power of ten: {{ZahlExp|1,38|-23|suffix=J/K}}."""
+    power = f" · 10{superscript(arguments.get('2', ''))}" if arguments.get("2") else ""
+    unit = arguments.first("suffix", "post")
+    return f"{number_in_style(arguments.get('1', ''), page)}{power}" + (f" {unit}" if unit else "")
+
+
 def height_above_sea(arguments: Arguments, page: Page) -> str:
     """Return a height in metres with its reference level: {{Höhe|123|DE-NHN}}."""
     return f"{number_in_style(arguments.get('1', ''), page)} {_HEIGHTS.get(arguments.get('2', ''), 'm')}"

@@ -200,6 +200,7 @@ def test_hatnotes_and_navigation_are_left_out() -> None:
         ("fr", "{{tmp|12.5|°C}}, {{tmp|-5}}, km{{2}}, 10{{exp|3}}", "12,5 °C, −5 °C, km², 10³"),
         ("fr", "{{Mme|Doe}}, {{Ier siècle av. J.-C.}}, {{MSAPI|a}}", "Mme Doe, Ier siècle av. J.-C., [a]"),
         ("de", "{{Art.|3|GG}}, {{S.|12|14}}, 10{{hoch|5}}, {{0}}7", "Art. 3 GG, S. 12–14, 10⁵, 7"),
+        ("de", "{{ZahlExp|1,38|-23|suffix=J/K}}", "1,38 · 10⁻²³ J/K"),
         ("es", "{{EUR|5}}, 2.{{ª}}, {{ordinal|5}}, {{cifra|12345}}", "5 €, 2.ª, 5.º, 12 345"),
         ("ru", "{{OldStyleDate|17 мая|1800|5 мая}}, {{век|XIX}}", "5 мая (17 мая) 1800, XIX век"),
         ("it", "{{M|20|-|30|u=°C}}, 5{{e|6}}", "20–30 °C, 5×10⁶"),
