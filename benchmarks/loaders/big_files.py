@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import bz2
+import gzip
 import json
 import sys
 import tempfile
@@ -20,6 +21,9 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import zstandard
 
 from benchmarks.runs.inputs import Installation
 from benchmarks.runs.measuring import machine, measure, print_table
@@ -98,6 +102,23 @@ def _bundle(number: int, text: str) -> str:
     return f'{"," if number > 1 else ""}{{"resource": {_note(number, text)}}}\n'
 
 
+def _line(number: int, text: str) -> str:
+    return json.dumps({"id": number, "title": f"Row {number}", "text": text}) + "\n"
+
+
+def _comment(number: int, text: str) -> str:
+    row = {"id": f"c{number}", "body": text, "created_utc": 1_700_000_000 + number, "subreddit": "made", "score": 1}
+    return json.dumps(row) + "\n"
+
+
+def _wet(number: int, text: str) -> str:
+    return (
+        f"WARC/1.0\r\nWARC-Type: conversion\r\nWARC-Target-URI: https://example.org/{number}\r\n"
+        f"WARC-Date: 2026-01-02T03:04:05Z\r\nWARC-Record-ID: <urn:uuid:00000000-0000-4000-8000-{number:012}>\r\n"
+        f"Content-Type: text/plain\r\nContent-Length: {len(text)}\r\n\r\n{text}\r\n\r\n"
+    )
+
+
 Made = tuple[str, str, str, Callable[[int, str], str], str, str]
 FILES: Final[dict[str, Made]] = {
     "wikipedia": ("wikipedia", "dump.xml", _WIKI_HEAD, _wikipedia, "</mediawiki>\n", ""),
@@ -105,6 +126,10 @@ FILES: Final[dict[str, Made]] = {
     "stackexchange": ("stackexchange", "Posts.xml", "<posts>\n", _stackexchange, "</posts>\n", ""),
     "csv": ("csv", "rows.csv", "id,title,text\n", _csv, "", ", text_field: text, id_field: id"),
     "mbox": ("mbox", "list.mbox", "", _mbox, "", ""),
+    "jsonl-zst": ("jsonl", "rows.jsonl.zst", "", _line, "", ", id_field: id"),
+    "reddit-zst": ("reddit", "RC_2024-01.zst", "", _comment, "", ""),
+    "wet-gz": ("wet", "pages.warc.wet.gz", "", _wet, "", ""),
+    "parquet": ("parquet", "rows.parquet", "", _line, "", ", id_field: id"),
     "fhir-ndjson": ("fhir", "notes.ndjson", "", _ndjson, "", ""),
     "fhir-bundle": ("fhir", "notes.json", '{"resourceType": "Bundle", "entry": [\n', _bundle, "]}\n", ""),
 }
@@ -112,25 +137,54 @@ FILES: Final[dict[str, Made]] = {
 
 
 def write_file(path: Path, made: Made, size: int) -> tuple[int, int]:
-    """Write a file with about *size* bytes of content; a file in bzip2 gets a stream for each 100 pages.
+    """Write a file with about *size* bytes of content; a compressed file gets a stream for each 100 records.
+
+    WET files get one for each record, and Parquet has one row group.
 
     Returns:
         The number of records, and the exact number of bytes of content.
     """
     _, _, head, record, end, _ = made
-    pack = bz2.compress if path.suffix == ".bz2" else None
+    if path.suffix == ".parquet":
+        return _write_parquet(path, size)
+    pack = _PACKINGS.get(path.suffix)
+    records_of_stream = 1 if path.suffix == ".gz" else _PAGES_OF_STREAM
     number = written = 0
     with path.open("wb") as file:
         written += _write(file, head, pack)
         records: list[str] = []
         for number, text in enumerate(texts(), 1):
             records.append(record(number, text))
-            if len(records) == _PAGES_OF_STREAM:
+            if len(records) == records_of_stream:
                 written += _write(file, "".join(records), pack)
                 records.clear()
                 if written >= size:
                     break
         written += _write(file, end, pack)
+    return number, written
+
+
+_PACKINGS: Final[dict[str, Callable[[bytes], bytes]]] = {
+    ".bz2": bz2.compress,
+    ".gz": gzip.compress,
+    ".zst": zstandard.ZstdCompressor(level=3).compress,
+}
+
+
+def _write_parquet(path: Path, size: int) -> tuple[int, int]:
+    """Write a table of about *size* bytes of text in one row group."""
+    schema = pa.schema([("id", pa.int64()), ("title", pa.string()), ("text", pa.string())])
+    number = written = 0
+    with pq.ParquetWriter(path, schema, compression="snappy", use_dictionary=False) as writer:
+        columns: dict[str, list[object]] = {"id": [], "title": [], "text": []}
+        for number, text in enumerate(texts(), 1):
+            columns["id"].append(number)
+            columns["title"].append(f"Row {number}")
+            columns["text"].append(text)
+            written += len(text)
+            if written >= size:
+                break
+        writer.write_table(pa.table(columns, schema=schema), row_group_size=number)
     return number, written
 
 

@@ -45,7 +45,7 @@ def _next_command(recipe: Path) -> str:
 
 @click.command()
 @click.option("--repair", is_flag=True, help="Rebuild the catalog from the manifests of the versions.")
-@click.option("--verify", is_flag=True, help="Compare the SHA-256 of every file of every version.")
+@click.option("--verify", is_flag=True, help="Compare the SHA-256 of every file of every version and source.")
 @click.pass_obj
 def doctor(console: Console, repair: bool, verify: bool) -> int:
     """Check which features are installed and whether the workspace is intact."""
@@ -56,10 +56,11 @@ def doctor(console: Console, repair: bool, verify: bool) -> int:
     store = None if place.place is None else place.store
     checks = [check.as_dict() for check in look(place.root, store=store)]
     if repair or verify:
+        from corpusmill.crawlers.loaders.streams import sha256_of
         from corpusmill.pipelines.dataset.health import repaired, verified
 
         checks += repaired(place) if repair else []
-        checks += verified(place) if verify else []
+        checks += verified(place, member_hash=sha256_of) if verify else []
     if console.as_json:
         console.data({"checks": checks})
     else:

@@ -43,7 +43,7 @@ _RULES_SHOWN: Final = 5
 )
 @click.option("--accept", is_flag=True, help="Publish even if a check fails.")
 @click.option("--fresh", is_flag=True, help="Recompute everything; reuse nothing.")
-@click.option("--strict", is_flag=True, help="Exit with 4 if there are warnings.")
+@click.option("--strict", is_flag=True, help="Exit with 4 if there are warnings other than about unknown licenses.")
 @click.pass_obj
 def run(console: Console, /, recipe: Path, strict: bool, **options: Any) -> int:
     """Run RECIPE and publish a version of its data set.
@@ -51,6 +51,7 @@ def run(console: Console, /, recipe: Path, strict: bool, **options: Any) -> int:
     Results of earlier runs are reused. A run that was interrupted resumes where it stopped.
     """
     from corpusmill.pipelines.api import run_recipe
+    from corpusmill.pipelines.dataset.licensing import license_warning
     from corpusmill.pipelines.engines.driver import Silent
     from corpusmill.terminal.progress import Lines
 
@@ -62,7 +63,8 @@ def run(console: Console, /, recipe: Path, strict: bool, **options: Any) -> int:
         observer=Silent() if console.quiet else Lines(console),
         **options,
     )
-    for warning in result["warnings"]:
+    license_problem = license_warning(result["unknown_licenses"])
+    for warning in (*result["warnings"], *([license_problem] if license_problem else [])):
         console.warn(warning)
     if console.as_json:
         console.data(result)

@@ -57,7 +57,8 @@ def _entries(file: BinaryIO, size: int, problem: tuple[str, str] | None) -> Iter
             yield entry
         end = archive.offset
     except (tarfile.TarError, ValueError, OverflowError) as error:
-        kind, message = problem or ("damaged", f"the tar archive is damaged: {error}")
+        kind = "truncated" if "unexpected end" in str(error) else "damaged"
+        kind, message = problem or (kind, f"the tar archive is damaged: {error}")
         yield Entry("", 0, kind=kind, message=message)
         return
     file.seek(end)

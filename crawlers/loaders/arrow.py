@@ -20,6 +20,8 @@ from corpusmill.crawlers.loaders.vectors import float32_rows
 from corpusmill.schemas.errors import DataError
 
 _FILE_MAGIC = b"ARROW1"
+_STREAM_MARK = b"\xff\xff\xff\xff"
+_FEATHER_1 = b"FEA1"
 _MAX_ROWS = 1024
 _SAMPLE_ROWS = 200
 
@@ -45,7 +47,7 @@ class Arrow(RowLoader):
     @classmethod
     def recognizes(cls, head: bytes) -> bool:
         """Return whether a file that begins with *head* is an IPC file or an IPC stream."""
-        return head.startswith(_FILE_MAGIC) or (head[:4] == b"\xff\xff\xff\xff" and head[8:12] == b"\x10\0\0\0")
+        return head.startswith(_FILE_MAGIC) or (head[:4] == _STREAM_MARK and head[8:12] == b"\x10\0\0\0")
 
     @classmethod
     def sample(cls, path: str) -> list[dict[str, Any]]:
@@ -110,13 +112,30 @@ def _stream(path: str) -> Iterator[pa.RecordBatchReader]:
     """
     try:
         with open_decompressed(path) as stream:
-            if stream.peek(8)[: len(_FILE_MAGIC)] == _FILE_MAGIC:  # type: ignore[attr-defined]
+            head = stream.peek(8)[:8]  # type: ignore[attr-defined]
+            _require_arrow(head)
+            if head.startswith(_FILE_MAGIC):
                 stream.read(8)
             with pa.ipc.open_stream(stream) as rows:
                 yield rows
     except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError, MemoryError) as error:
         reason = " ".join(str(error).split())[:300]
         raise DataError(f"not a readable Arrow file: {reason}", kind="damaged") from error
+
+
+def _require_arrow(head: bytes) -> None:
+    """Check the first bytes of a file.
+
+    Raises:
+        DataError: The file is empty, or cannot be Arrow.
+    """
+    if not head:
+        raise DataError("the file is empty", kind="empty")
+    if head.startswith(_FEATHER_1):
+        raise DataError("Feather version 1 is not supported: write the file again in version 2", kind="unreadable")
+    is_old_stream = head[2:4] == b"\0\0"  # before Arrow 0.15, a length comes first
+    if not (head.startswith((_FILE_MAGIC, _STREAM_MARK)) or is_old_stream):
+        raise DataError("not an Arrow file", kind="wrong_format")
 
 
 def _checked(

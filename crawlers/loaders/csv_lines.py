@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections import deque
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import BinaryIO, Final, NamedTuple
 
-from corpusmill.crawlers.loaders.csv_dialect import Dialect
+from corpusmill.crawlers.loaders.csv_dialect import COMMENT, MAX_FIELD_BYTES, Dialect
+from corpusmill.crawlers.loaders.csv_fields import fields_of
 
-MAX_RECORD_BYTES: Final = 64_000_000
+MAX_RECORD_BYTES: Final = MAX_FIELD_BYTES
 """A longer record is `error.too_large`."""
-_MAX_RETRIES: Final = 20
-"""Records with a quote that is never closed, after which the lines behind the quote are read again."""
+COMMENTS: Final = "comments"
+"""The `kind` of a line that is no record."""
+_MAX_REREAD_BYTES: Final = 4 * MAX_RECORD_BYTES
+"""Bytes behind quotes that are never closed that are read again as lines of their own, for each slice."""
 _READ_BYTES: Final = 1 << 20
 
 
@@ -35,31 +40,53 @@ class _Line(NamedTuple):
     sha256: str | None = None
 
 
-def csv_records(stream: BinaryIO, dialect: Dialect, *, codec: str, start: int, end: int) -> Iterator[CsvRecord]:
+class Encoded(NamedTuple):
+    """How the bytes of a stream are read: its codec, and the name of the file's encoding in messages."""
+
+    codec: str
+    name: str
+
+
+def csv_records(
+    stream: BinaryIO, dialect: Dialect, *, encoded: Encoded, width: int, start: int, end: int
+) -> Iterator[CsvRecord]:
     """Yield the records that begin in ``[start, end)`` of *stream*, which is at *start*, the beginning of a record.
 
-    A record whose bytes are not valid in *codec* is set aside. So is the first line of a record with a quote that is
-    never closed; the lines after it are read as if it were not there.
+    A record whose bytes are not valid in its encoding is set aside. So is the first line of a record with a quote that
+    is never closed, or that closes within the text of another record; the lines after it are read as if it were not
+    there. Lines that are comments have the kind `COMMENTS`.
+
+    Args:
+        width: The number of columns; 0: unknown.
     """
-    csv.field_size_limit(MAX_RECORD_BYTES)
+    csv.field_size_limit(MAX_FIELD_BYTES)
     lines = _Lines(stream, start)
-    retries = 0
+    budget = _MAX_REREAD_BYTES
     while (first := lines.next_line()) is not None and not 0 <= end <= first.offset:
         if first.data is None:
             message = f"the line has {first.length:,} bytes, more than {MAX_RECORD_BYTES:,}"
             yield CsvRecord(first.offset, first.length, first.sha256 or "", None, "too_large", message)
             continue
-        if not first.data.strip(b"\r\n"):
+        if not first.data.strip(b"\r\n\x1a"):  # DOS ends a file with 0x1A
+            continue
+        if dialect.has_comments and first.data.startswith(COMMENT.encode()):
+            yield CsvRecord(first.offset, first.length, "", None, COMMENTS)
             continue
         taken = [first]
-        problem = _collect(lines, taken, dialect)
-        if problem is not None and retries < _MAX_RETRIES:
-            retries += 1
+        record = _record(taken, _collect(lines, taken, dialect), dialect, encoded, width)
+        if record.kind == "not_csv" and len(taken) > 1 and record.length <= budget:
+            budget -= record.length
             lines.put_back(taken[1:])
-            del taken[1:]
-        data = b"".join(line.data or b"" for line in taken)
-        record = CsvRecord(first.offset, len(data), hashlib.sha256(data.rstrip(b"\r\n")).hexdigest(), None)
-        yield record._replace(kind="not_csv", message=problem) if problem else _parsed(record, data, dialect, codec)
+            record = _record(taken[:1], "a quote is not closed", dialect, encoded, width)
+        yield record
+
+
+def _record(taken: list[_Line], problem: str | None, dialect: Dialect, encoded: Encoded, width: int) -> CsvRecord:
+    data = b"".join(line.data or b"" for line in taken)
+    record = CsvRecord(taken[0].offset, len(data), hashlib.sha256(data.rstrip(b"\r\n")).hexdigest(), None)
+    if problem is not None:
+        return record._replace(kind="not_csv", message=problem)
+    return _parsed(record, data, dialect, encoded, width)
 
 
 def _collect(lines: _Lines, taken: list[_Line], dialect: Dialect) -> str | None:
@@ -72,8 +99,25 @@ def _collect(lines: _Lines, taken: list[_Line], dialect: Dialect) -> str | None:
             lines.put_back([line] if line is not None else [])
             return "a quote is not closed"
         taken.append(line)
+        if not _may_close(line.data, dialect):
+            return "a quote is not closed"
         is_open = _is_open(line.data, dialect, is_open=True)
     return None
+
+
+class _Marks(NamedTuple):
+    """Expressions for a quote that opens a field, and for the rest of a field with the quote that closes it."""
+
+    opening: re.Pattern[bytes]
+    closing: re.Pattern[bytes]
+
+
+@lru_cache(maxsize=8)
+def _marks(delimiter: str, quote: str, escape: str | None, has_spaces: bool) -> _Marks:
+    opening = rf"(?:^|{re.escape(delimiter)}){' *' if has_spaces else ''}{quote}"
+    plain, escaped = (quote, "") if escape is None else (rf"{quote}\\", r"|\\.")
+    closing = f"(?:[^{plain}]++|{quote}{quote}{escaped})*+{quote}"
+    return _Marks(re.compile(opening.encode(), re.DOTALL), re.compile(closing.encode(), re.DOTALL))
 
 
 def _is_open(data: bytes, dialect: Dialect, *, is_open: bool) -> bool:
@@ -81,52 +125,48 @@ def _is_open(data: bytes, dialect: Dialect, *, is_open: bool) -> bool:
 
     As in `csv.reader`, a quote opens a field only at its beginning, and others in an unquoted field are characters.
     """
-    if b'"' not in data:
+    if dialect.quote is None or dialect.quote.encode() not in data:
         return is_open
-    if dialect.escape is not None:
-        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
-    delimiter = dialect.delimiter.encode()
+    marks = _marks(dialect.delimiter, dialect.quote, dialect.escape, dialect.has_spaces)
     at = 0
     while True:
         if is_open:
-            closing = data.find(b'"', at)
-            if closing < 0:
+            closing = marks.closing.match(data, at)
+            if closing is None:
                 return True
-            if dialect.escape is None and data[closing + 1 : closing + 2] == b'"':
-                at = closing + 2
-                continue
-            is_open, at = False, closing + 1
-        elif data[at : at + 1] == b'"' and (at == 0 or data[at - 1 : at] == delimiter):
-            is_open, at = True, at + 1
-        else:
-            following = data.find(delimiter + b'"', max(at - 1, 0) if data[at - 1 : at] == delimiter else at)
-            if following < 0:
-                return False
-            is_open, at = True, following + 2
+            is_open, at = False, closing.end()
+        opening = marks.opening.search(data, at)
+        if opening is None:
+            return False
+        is_open, at = True, opening.end()
 
 
-def _parsed(record: CsvRecord, data: bytes, dialect: Dialect, codec: str) -> CsvRecord:
+def _may_close(data: bytes, dialect: Dialect) -> bool:
+    """Return whether the line *data*, in a quoted field, does not continue after the quote that closes the field."""
+    assert dialect.quote is not None, "a field without quotes is not open"
+    if dialect.quote.encode() not in data:
+        return True
+    closing = _marks(dialect.delimiter, dialect.quote, dialect.escape, dialect.has_spaces).closing.match(data)
+    return closing is None or data[closing.end() : closing.end() + 1] in {b"", b"\r", b"\n", dialect.delimiter.encode()}
+
+
+def _parsed(record: CsvRecord, data: bytes, dialect: Dialect, encoded: Encoded, width: int) -> CsvRecord:
     try:
-        text = data.decode(codec)
+        text = data.decode(encoded.codec)
     except UnicodeDecodeError as error:
-        message = f"not {codec.upper()}: {error.reason} at byte {error.start:,} of the record"
+        message = f"not {encoded.name.upper()}: {error.reason} at byte {error.start:,} of the record"
         return record._replace(kind="encoding", message=message)
     if "\0" in text:
         return record._replace(kind="not_text", message="the record has null characters")
+    text = text.rstrip("\r\n")
     try:
-        return record._replace(fields=_fields(text, dialect))
+        return record._replace(fields=fields_of(text, dialect, width=width))
     except csv.Error:
         pass
     try:  # a carriage return in a field without quotes is a space
-        return record._replace(fields=_fields(text.rstrip("\r\n").replace("\r", " "), dialect))
+        return record._replace(fields=fields_of(text.replace("\r", " "), dialect, width=width))
     except csv.Error as error:
         return record._replace(kind="not_csv", message=str(error))
-
-
-def _fields(text: str, dialect: Dialect) -> list[str]:
-    lines = text.split("\n")
-    pieces = [f"{line}\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
-    return next(csv.reader(pieces, **dialect.reader_options()), [])  # type: ignore[arg-type]
 
 
 class _Lines:

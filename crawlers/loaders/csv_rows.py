@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
-import io
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, BinaryIO, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +13,9 @@ from pydantic import Field, field_validator
 
 from corpusmill.crawlers.loaders.about import About
 from corpusmill.crawlers.loaders.base import MIN_SLICE_BYTES, Offers, cuts
-from corpusmill.crawlers.loaders.csv_dialect import Dialect, first_rows, sniff
-from corpusmill.crawlers.loaders.csv_lines import CsvRecord, csv_records
+from corpusmill.crawlers.loaders.csv_dialect import first_rows
+from corpusmill.crawlers.loaders.csv_layout import Chosen, Layout, beginning, layout_of, opened
+from corpusmill.crawlers.loaders.csv_lines import COMMENTS, CsvRecord, csv_records
 from corpusmill.crawlers.loaders.files import ENCODING_DESCRIPTION, known_encoding
 from corpusmill.crawlers.loaders.rows import FILE, TEXT_FIELD_DESCRIPTION, RowLoader, offer_of
 from corpusmill.crawlers.loaders.streams import (
@@ -28,41 +27,28 @@ from corpusmill.crawlers.loaders.streams import (
     refuse_shorter,
     sha256_of,
 )
-from corpusmill.schemas.decoding.binary import is_binary
-from corpusmill.schemas.decoding.labels import codec_of
-from corpusmill.schemas.decoding.texts import codec_of_text
 from corpusmill.schemas.errors import DataError, SourceError
 from corpusmill.schemas.problems import nearest
 
-_HEAD_BYTES: Final = 1 << 20
 _BLOCK_BYTES: Final = 16 << 20
-_OTHER_FORMATS: Final = (b"<", b"{", b"[{", b"%PDF", b"PK\x03\x04", b"PAR1")
-_WIDE: Final = ("utf-16", "utf-32")
-
-
-class _Layout(NamedTuple):
-    """What the beginning of a file says about all of it: encoding, dialect, columns, and where the records begin."""
-
-    codec: str
-    dialect: Dialect
-    columns: tuple[str, ...]
-    first: int
-    has_cr_lines: bool
-    width: int
+_NULL: Final = r"\N"
+"""How MySQL and PostgreSQL write a missing value."""
 
 
 class Csv(RowLoader):
     """Rows of text with a header, or with `columns`. Delimiter (`,`, `;`, `|` or tab) and encoding are recognized.
 
-    Quoted fields may have line breaks. Empty fields count as missing. A row with more fields than columns is
+    So are quotes (`"` or `'`, doubled or after a backslash), and lines before the header: `sep=;`, comments (`#`), and
+    titles. Quoted fields may have line breaks. Empty fields count as missing. A row with more fields than columns is
     `error.ragged`, and missing fields at the end of a row are empty. Without a header, name the `columns`.
     """
 
+    version: ClassVar[int] = 2
     suffixes: ClassVar[tuple[str, ...]] = packed(".csv", ".tsv", ".tab")
     about: ClassVar[About] = About(
         license="A column `license`, else `license` in the recipe.",
         get="Spreadsheets and databases export these files.",
-        tried="Exports of Excel (`sep=;`, UTF-16), MySQL (escaped quotes) and pandas; ragged rows, quotes without end.",
+        tried="Exports of Excel (`sep=;`, UTF-16), MySQL (`\\N`) and pandas; 1,500 files made in 19 encodings.",
     )
 
     text_field: str = Field(default="text", min_length=1, description=TEXT_FIELD_DESCRIPTION)
@@ -77,6 +63,9 @@ class Csv(RowLoader):
         description="Character between fields; null: recognized.",
         examples=[";"],
     )
+    quote: Literal['"', "'"] | None = Field(
+        default=None, description="Character around fields; null: recognized.", examples=["'"]
+    )
     columns: tuple[str, ...] | None = Field(
         default=None,
         min_length=1,
@@ -86,19 +75,24 @@ class Csv(RowLoader):
 
     _encoding = field_validator("encoding")(known_encoding)
 
+    @property
+    def _chosen(self) -> Chosen:
+        names = (*self.text_names, self.id_field or "id")
+        return Chosen(names, self.encoding, self.delimiter, self.quote, self.columns)
+
     @classmethod
     def sample(cls, path: str) -> list[dict[str, Any]]:
         """Return the rows in the first MiB of the file at *path*."""
-        layout = _layout(path, cls())
+        layout = layout_of(path, cls()._chosen)
         with open_decompressed(path) as stream:
-            text = _beginning(stream).decode(layout.codec, "replace").removeprefix("\ufeff")
+            text = beginning(stream).decode(layout.codec, "replace").removeprefix("\ufeff")
         rows = first_rows(text, layout.dialect)[1:]
         return [{name: value for name, value in zip(layout.columns, row, strict=False) if value} for row in rows]
 
     def check(self, path: str) -> None:
         """Check the header; a file that is no table is set aside when it is read."""
         try:
-            layout = _layout(path, self)
+            layout = layout_of(path, self._chosen)
         except DataError:
             return
         names = self.text_names
@@ -119,10 +113,11 @@ class Csv(RowLoader):
         try:
             if is_compressed(path) or file_size(path) <= MIN_SLICE_BYTES:
                 return [(0, -1)]
-            layout = _layout(path, self)
+            layout = layout_of(path, self._chosen)
         except DataError:
             return [(0, -1)]
-        if layout.has_cr_lines or layout.codec.startswith(_WIDE) or layout.dialect.escape is not None:
+        dialect = layout.dialect
+        if layout.has_cr_lines or layout.is_converted or dialect.escape is not None or dialect.has_spaces:
             return [(0, -1)]
         starts = _record_starts(path, [start for start, _ in cuts(path)[1:]], layout)
         edges = sorted({0, *starts, file_size(path)})
@@ -137,12 +132,17 @@ class Csv(RowLoader):
         try:
             if end > 0 and not is_compressed(path):
                 refuse_shorter(path, end)
-            layout = _layout(path, self)
+            layout = layout_of(path, self._chosen)
             self._refuse_other_table(layout)
-            with _opened(path, layout, start) as stream:
+            with opened(path, layout, start) as stream:
                 first = max(start, layout.first)
-                codec = "utf-8" if layout.codec.startswith(_WIDE) else layout.codec
-                for record in csv_records(stream, layout.dialect, codec=codec, start=first, end=end):
+                for record in csv_records(
+                    stream, layout.dialect, encoded=layout.encoded, width=layout.width, start=first, end=end
+                ):
+                    if record.kind == COMMENTS:
+                        if counts is not None:
+                            counts[COMMENTS] += 1
+                        continue
                     row, record = _row(record, layout)
                     if row is None:
                         yield from offers.add(**_set_aside(record, name))
@@ -156,13 +156,13 @@ class Csv(RowLoader):
                 yield from offers.add(source_id=digest, record_sha256=digest, rule=error.rule, message=message)
         yield from offers.rest()
 
-    def _refuse_other_table(self, layout: _Layout) -> None:
+    def _refuse_other_table(self, layout: Layout) -> None:
         names = self.text_names
         if not any(name in layout.columns or name.partition(".")[0] in layout.columns for name in names):
             raise DataError(f"the table has no column `{names[0]}`", kind="no_text")
 
 
-def _row(record: CsvRecord, layout: _Layout) -> tuple[dict[str, Any] | None, CsvRecord]:
+def _row(record: CsvRecord, layout: Layout) -> tuple[dict[str, Any] | None, CsvRecord]:
     """Return the row of *record*, or None and the record with the reason why it is set aside."""
     if record.fields is None:
         return None, record
@@ -170,7 +170,8 @@ def _row(record: CsvRecord, layout: _Layout) -> tuple[dict[str, Any] | None, Csv
     if any(field.strip() for field in extra):
         message = f"the row has {len(record.fields)} fields, but the table has {layout.width} columns"
         return None, record._replace(kind="ragged", message=message)
-    return {name: value for name, value in zip(layout.columns, record.fields, strict=False) if value}, record
+    fields = zip(layout.columns, record.fields, strict=False)
+    return {name: value for name, value in fields if value not in {"", _NULL}}, record
 
 
 def _set_aside(record: CsvRecord, name: str) -> dict[str, Any]:
@@ -184,137 +185,22 @@ def _set_aside(record: CsvRecord, name: str) -> dict[str, Any]:
     }
 
 
-def _layout(path: str, loader: Csv) -> _Layout:
-    """Return the layout of the file at *path*.
-
-    Raises:
-        DataError: The file is empty, or no table.
-    """
-    with open_decompressed(path) as stream:
-        data = _beginning(stream)
-    is_cut = len(data) == _HEAD_BYTES
-    if not data.strip():
-        raise DataError("the file is empty", kind="empty")
-    if is_binary(data) and not (codec_of(loader.encoding or "") or "").startswith(_WIDE):
-        raise DataError("the content is binary, not a table of text", kind="not_text")
-    codec = codec_of_text(_whole_lines(data) if is_cut else data, encoding=loader.encoding)
-    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_OTHER_FORMATS):
-        raise DataError(
-            f"begins with `{data.strip()[:12].decode('ascii', 'replace')}`, not with a header", kind="not_csv"
-        )
-    text = data.decode(codec, "replace")
-    mark = 1 if text.startswith("\ufeff") else 0
-    text = text[mark:]
-    has_cr_lines = "\n" not in text and "\r" in text
-    names = (*loader.text_names, loader.id_field or "id")
-    width = None if loader.columns is None else len(loader.columns)
-    dialect = sniff(text, delimiter=loader.delimiter, names=names, columns=width, is_cut=is_cut)
-    rows = first_rows(text, dialect, is_cut=is_cut)
-    if not rows:
-        raise DataError("no row can be read", kind="not_csv")
-    columns = loader.columns or tuple(_distinct(rows[0]))
-    encoded = "utf-8" if codec.startswith(_WIDE) else codec
-    skipped = len(text[: dialect.skipped].encode(encoded)) + (3 if mark and encoded == "utf-8" else 0)
-    if loader.columns is None:
-        with _opened(path, _Layout(codec, dialect, (), 0, has_cr_lines, 0), 0) as lines:
-            lines.read(skipped)
-            header = next(csv_records(lines, dialect, codec=encoded, start=skipped, end=-1), None)
-        if header is None:
-            raise DataError("the header cannot be read", kind="not_csv")
-        skipped = header.offset + header.length
-    return _Layout(codec, dialect, columns, skipped, has_cr_lines, max(len(columns), len(rows[0])))
-
-
-def _beginning(stream: BinaryIO) -> bytes:
-    """Return the first bytes of *stream*; a compressed one may break off before."""
-    data = b""
-    while len(data) < _HEAD_BYTES:
-        try:
-            piece = stream.read1(_HEAD_BYTES - len(data))  # type: ignore[attr-defined]
-        except DataError:
-            if not data:
-                raise
-            break
-        if not piece:
-            break
-        data += piece
-    return data
-
-
-def _whole_lines(data: bytes) -> bytes:
-    return data[: data.rfind(b"\n") + 1] or data
-
-
-def _distinct(names: list[str]) -> Iterator[str]:
-    """Yield the names of a header; a missing or repeated one gets the number of its column."""
-    taken: set[str] = set()
-    for number, name in enumerate(names, 1):
-        name = name.strip() or f"column_{number}"
-        name = f"{name}_{number}" if name in taken else name
-        taken.add(name)
-        yield name
-
-
-def _opened(path: str, layout: _Layout, start: int) -> BinaryIO:
-    """Open the file at its first record, or at *start*; UTF-16 and lines that end with CR are converted."""
-    first = max(start, layout.first)
-    if layout.codec.startswith(_WIDE) or layout.has_cr_lines:
-        stream: BinaryIO = io.BufferedReader(_Converted(open_decompressed(path), layout), 1 << 18)
-        stream.read(first)
-        return stream
-    stream = open_decompressed(path)
-    if is_compressed(path):
-        stream.read(first)
-    else:
-        stream.seek(first)
-    return stream
-
-
-class _Converted(io.RawIOBase):
-    """A stream in UTF-8 with line feeds. UTF-16 without a valid pair becomes U+FFFD."""
-
-    def __init__(self, stream: BinaryIO, layout: _Layout) -> None:
-        self._stream = stream
-        self._is_wide = layout.codec.startswith(_WIDE)
-        self._decoder = codecs.getincrementaldecoder(layout.codec)("replace")
-        self._has_cr_lines = layout.has_cr_lines
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            data = self._stream.read1(1 << 18)  # type: ignore[attr-defined]
-            if not data:
-                return 0
-            if self._is_wide:
-                data = self._decoder.decode(data).removeprefix("\ufeff").encode()
-            self._rest = data.replace(b"\r", b"\n") if self._has_cr_lines else data
-        size = min(len(buffer), len(self._rest))
-        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
-        return size
-
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
-
-
-def _record_starts(path: str, wanted: list[int], layout: _Layout) -> list[int]:
+def _record_starts(path: str, wanted: list[int], layout: Layout) -> list[int]:
     """Return the beginnings of the first records after each of *wanted*; empty if quotes do not mark fields only.
 
     A line break is the end of a record if the number of quotes before it is even, provided that every quote is at
-    the edge of a field or doubled.
+    the edge of a field or doubled, and is closed.
     """
+    quote = (layout.dialect.quote or "\0").encode()
     edges = np.zeros(256, bool)
-    edges[list(f'{layout.dialect.delimiter}\r\n"'.encode())] = True
+    edges[list(f"{layout.dialect.delimiter}\r\n".encode() + quote)] = True
     starts: list[int] = []
     position, parity, previous = 0, 0, b"\n"
     with open_file(path) as file:
         while block := file.read(_BLOCK_BYTES):
             following = file.peek(1)[:1] or b"\n"
             data = np.frombuffer(previous + block + following, np.uint8)
-            quotes = np.flatnonzero(data[1:-1] == ord('"')) + 1
+            quotes = np.flatnonzero(data[1:-1] == quote[0]) + 1
             if not (edges[data[quotes - 1]] | edges[data[quotes + 1]]).all():
                 return []
             begin = 0
@@ -329,4 +215,6 @@ def _record_starts(path: str, wanted: list[int], layout: _Layout) -> list[int]:
             parity += len(quotes)
             position += len(block)
             previous = block[-1:]
+    if parity % 2:
+        return []
     return [start for start in dict.fromkeys(starts) if layout.first < start < position]

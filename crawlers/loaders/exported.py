@@ -17,6 +17,7 @@ from corpusmill.crawlers.loaders.arrow_values import json_value
 from corpusmill.crawlers.loaders.base import Loader
 from corpusmill.crawlers.loaders.jsonl import JsonLines
 from corpusmill.crawlers.loaders.rows import without_nulls
+from corpusmill.schemas.errors import SourceError
 from corpusmill.schemas.identity import canonical_json
 
 EXPORT_SUFFIX: Final = ".jsonl.zst"
@@ -64,7 +65,26 @@ class Exported(Exporting, JsonLines):
         """Yield the name and the rows of each table."""
         for address in addresses:
             for name, rows in self.tables(address):
-                yield name, packed_lines(rows)
+                yield name, packed_lines(_with_text(rows, self.text_names, address))
+
+
+def _with_text(rows: Iterator[Mapping[str, Any]], names: Sequence[str], address: str) -> Iterator[Mapping[str, Any]]:
+    """Yield *rows*, whose fields *names* must not have bytes: as base64, they would pass for text.
+
+    Raises:
+        SourceError: They do.
+    """
+    for row in rows:
+        for name in names:
+            if isinstance(row.get(name), bytes):
+                raise SourceError(
+                    f"column `{name}` has bytes, not text",
+                    file=address.rpartition("@")[2],
+                    field="text_field",
+                    value=name,
+                    hint="name a column with text, or decode it in the query: `convert_from(column, 'UTF8')`",
+                )
+        yield row
 
 
 def packed_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:

@@ -42,7 +42,9 @@ class FeedEntries(Streamed):
     @classmethod
     def recognizes(cls, head: bytes) -> bool:
         """Return whether a file that begins with *head* is a feed."""
-        return b"jsonfeed.org/version/" in head.replace(b"\\/", b"/") or root_name(head) in _TAGS
+        is_other_rdf = b"<rdf:RDF" in head and b"/rss/" not in head and b"rdf/simple/" not in head
+        is_xml = root_name(head) in _TAGS and not is_other_rdf
+        return is_xml or b"jsonfeed.org/version/" in head.replace(b"\\/", b"/")
 
     def records_of(
         self, stream: BinaryIO, *, name: str, counts: Counter[str], start: int = 0, end: int = -1

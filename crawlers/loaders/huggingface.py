@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -22,7 +22,8 @@ class HuggingFace(Exported):
 
     A name has the form `hf://owner/name` and needs a network. The library `datasets` reads both. `load` exports the
     rows to compressed JSON Lines in the workspace, from which runs read. A row has the name of its split in the field
-    `split`, unless it has such a field. Images and sounds stay encoded. Needs the extra `huggingface`.
+    `split`, unless it has such a field. A class is its name. Images and sounds stay encoded. Needs the extra
+    `huggingface`.
     """
 
     extra: ClassVar[str | None] = "huggingface"
@@ -77,8 +78,15 @@ def _is_saved(folder: Path) -> bool:
 
 
 def _rows(table: Any, split: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the rows of *table*; a class is its name rather than its number."""
+    classes = {column: names for column, kind in table.features.items() if (names := getattr(kind, "names", None))}
     for part in table.with_format("arrow").iter(batch_size=_ROWS):
         names = part.column_names
         for batch in part.to_batches():
             for row in zip(*map(values, batch.columns), strict=True):
-                yield {"split": split} | dict(zip(names, row, strict=True))
+                record = {"split": split} | dict(zip(names, row, strict=True))
+                yield record | {column: _class(record[column], classes[column]) for column in classes}
+
+
+def _class(number: Any, names: Sequence[str]) -> Any:
+    return names[number] if isinstance(number, int) and 0 <= number < len(names) else number

@@ -17,14 +17,20 @@ from pydantic import Field
 from corpusmill.crawlers.loaders.about import About
 from corpusmill.crawlers.loaders.arrow_values import values
 from corpusmill.crawlers.loaders.base import MIN_PACKED_SLICE_BYTES, Offers, slice_bytes
+from corpusmill.crawlers.loaders.parquet_encryption import has_encrypted_columns
 from corpusmill.crawlers.loaders.rows import TEXT_FIELD_DESCRIPTION, RowLoader, offer_of
 from corpusmill.crawlers.loaders.streams import file_size, open_file, random_access, refuse_shorter, sha256_of
 from corpusmill.crawlers.loaders.table_columns import require_columns
 from corpusmill.crawlers.loaders.vectors import float32_rows
 from corpusmill.schemas.errors import CorpusmillError, DataError, SourceError, UnfinishedError
 
+_MAGIC: Final = b"PAR1"
+_ENCRYPTED_MAGIC: Final = b"PARE"
 _MAX_ROWS: Final = 1024
 _BATCH_BYTES: Final = 8_000_000
+_LARGE_GROUP_BYTES: Final = 64 * 2**20
+"""Content of a row group above which its columns are read in pieces; otherwise each is read at once."""
+_BUFFER_BYTES: Final = 1 << 20
 _MAX_CUTS: Final = 8
 """Maximum number of slices of a row group: reading a slice requires decoding the rows before it."""
 
@@ -144,11 +150,23 @@ def _groups(metadata: pq.FileMetaData) -> list[_Group]:
 
 
 def _open(path: str, loader: Parquet) -> pq.ParquetFile:
-    open_file(path).close()  # its errors are more precise than those of the Parquet reader
-    try:
-        file = pq.ParquetFile(random_access(path), pre_buffer=False)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise _broken_table("not a readable Parquet file", error, path) from error
+    with open_file(path) as plain:  # its errors are more precise than those of the Parquet reader
+        head = plain.peek(len(_MAGIC))[: len(_MAGIC)]
+        if not head:
+            raise BrokenTableError("not a readable Parquet file: it is empty", kind="empty")
+        if not (_MAGIC.startswith(head) or head == _ENCRYPTED_MAGIC):
+            raise BrokenTableError("not a Parquet file: it does not begin with `PAR1`", kind="wrong_format")
+        try:
+            file = pq.ParquetFile(random_access(path), pre_buffer=False)
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            raise _broken_table("not a readable Parquet file", error, path) from error
+        if has_encrypted_columns(plain, file.metadata.created_by):
+            file.close()
+            raise BrokenTableError("columns of the file are encrypted", kind="encrypted")
+    if _largest_group(file.metadata) > _LARGE_GROUP_BYTES:
+        metadata = file.metadata
+        file.close()
+        file = pq.ParquetFile(random_access(path), metadata=metadata, pre_buffer=False, buffer_size=_BUFFER_BYTES)
     try:
         require_columns(file.schema_arrow, loader, path)
     except UnicodeDecodeError as error:
@@ -158,6 +176,10 @@ def _open(path: str, loader: Parquet) -> pq.ParquetFile:
         file.close()
         raise
     return file
+
+
+def _largest_group(metadata: pq.FileMetaData) -> int:
+    return max((metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups)), default=0)
 
 
 def _first_byte(row_group: pq.RowGroupMetaData) -> int:
@@ -209,7 +231,8 @@ def _broken_table(problem: str, error: Exception, path: str | None = None) -> Co
     """Return the error for a table that cannot be read: it is damaged, or a disk or store does not respond."""
     number = error.errno if isinstance(error, OSError) else None
     if number is None:
-        return BrokenTableError(f"{problem}: {_one_line(error)}", kind="damaged")
+        kind = "encrypted" if "encrypted metadata" in str(error) else "damaged"
+        return BrokenTableError(f"{problem}: {_one_line(error)}", kind=kind)
     return UnfinishedError(
         f"reading stopped: {os.strerror(number)}",
         file=path,

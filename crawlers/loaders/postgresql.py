@@ -10,6 +10,7 @@ from pydantic import Field
 
 from corpusmill.crawlers.loaders.about import About
 from corpusmill.crawlers.loaders.exported import Exported
+from corpusmill.crawlers.loaders.table_columns import require_own_names
 from corpusmill.schemas.errors import MissingExtraError, SourceError, UnfinishedError
 
 _ROWS: Final = 1000
@@ -52,9 +53,13 @@ class Postgresql(Exported):
         try:
             with psycopg.connect(address, connect_timeout=_CONNECT_S, row_factory=dict_row) as connection:
                 connection.read_only = True
+                _accept_all_times(connection.adapters)
+                connection.execute("SET LOCAL TimeZone = 'UTC'")
+                connection.execute("SET LOCAL DateStyle = 'ISO'")
                 with connection.cursor(name="corpusmill") as cursor:
                     cursor.itersize = _ROWS
                     cursor.execute(self.query.encode())
+                    require_own_names([column.name for column in cursor.description or ()], shown)
                     for row in cursor:
                         yield {column: _plain(value) for column, value in row.items()}
         except (psycopg.ProgrammingError, psycopg.DataError, psycopg.InternalError) as error:
@@ -65,6 +70,30 @@ class Postgresql(Exported):
         except psycopg.OperationalError as error:
             reason = " ".join(str(error).split())
             raise UnfinishedError(f"{reason}", file=shown, hint="check the address and the server") from error
+
+
+def _accept_all_times(adapters: Any) -> None:
+    """Let times that Python has not, such as ``infinity`` and ``24:00:00``, be text in the form of PostgreSQL."""
+    from psycopg import DataError
+    from psycopg.types import datetime
+
+    def with_text(loader: Any) -> Any:
+        class Lenient(loader):  # type: ignore[misc]
+            def load(self, data: Any) -> Any:
+                try:
+                    return super().load(data)
+                except DataError:
+                    return bytes(data).decode()
+
+        return Lenient
+
+    loaders = {
+        **{"date": datetime.DateLoader, "time": datetime.TimeLoader, "timetz": datetime.TimetzLoader},
+        **{"timestamp": datetime.TimestampLoader, "timestamptz": datetime.TimestamptzLoader},
+        "interval": datetime.IntervalLoader,
+    }
+    for name, loader in loaders.items():
+        adapters.register_loader(name, with_text(loader))
 
 
 def _without_password(address: str) -> str:

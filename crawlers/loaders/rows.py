@@ -24,7 +24,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import Field, field_validator, model_validator
 
 from corpusmill.crawlers.loaders.base import Loader
-from corpusmill.crawlers.loaders.templates import template_of
+from corpusmill.crawlers.loaders.templates import template_of, value_of
 from corpusmill.crawlers.loaders.vectors import VectorField, taken
 from corpusmill.schemas.document import MAX_TEXT_BYTES
 from corpusmill.schemas.identity import ID_COUNTS, canonical_json, capture_hash, row_hash
@@ -51,8 +51,8 @@ FILE: Final = "file"
 """The part of `id_from` that means the name of the file."""
 MAX_PARTS: Final = 8
 TEXT_FIELD_DESCRIPTION: Final = (
-    "Field that contains the text, or a template of several, such as `{title}: {body}`, in which `{{` is a brace and "
-    "missing fields are empty. `text` is another name for it."
+    "Field that contains the text (`page.body`: a field of an object), or a template of several, such as "
+    "`{title}: {body}`, in which `{{` is a brace and missing fields are empty. `text` is another name for it."
 )
 
 
@@ -222,7 +222,7 @@ def _offer_of(row: dict[str, Any], *, text_field: str, naming: Naming, apart: fr
     name = naming.name_of(row)
     source_id = name or digest
     template = template_of(text_field)
-    text = row.get(text_field) if template is None else template.render(row)
+    text = value_of(row, text_field) if template is None else template.render(row)
     if template is not None and text is None:
         problem = f"has no text in {_names(list(template.fields))}"
         return _bad(digest, "no_text", f"{problem}; {_field_summary(row)}", source_id)

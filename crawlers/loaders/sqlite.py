@@ -19,6 +19,7 @@ from corpusmill.crawlers.loaders.arrow_values import json_value
 from corpusmill.crawlers.loaders.base import Offers
 from corpusmill.crawlers.loaders.rows import TEXT_FIELD_DESCRIPTION, RowLoader, offer_of
 from corpusmill.crawlers.loaders.streams import is_compressed, open_decompressed, packed, pieces, sha256_of
+from corpusmill.crawlers.loaders.table_columns import require_own_names
 from corpusmill.schemas.archive_paths import is_member
 from corpusmill.schemas.errors import DataError, SourceError
 from corpusmill.schemas.identity import capture_hash
@@ -27,6 +28,11 @@ from corpusmill.schemas.storage import is_url
 from corpusmill.schemas.storage.cache import cached, scratch_folder
 
 MAGIC: Final = b"SQLite format 3\0"
+_HEAD_BYTES: Final = 4096
+_MIN_RANDOM_BYTES: Final = 250
+"""Different bytes in the first `_HEAD_BYTES` of an encrypted file; all 256 are expected."""
+_PRAGMAS_OF_INDEXES: Final = frozenset(("data_version",))
+"""What a full-text index runs when it is read."""
 _ALLOWED: Final = frozenset(
     (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)
 )
@@ -34,6 +40,8 @@ _MAX_STEPS: Final = 10_000_000_000
 """Instructions of SQLite's virtual machine between two rows, about two minutes; sorting 10 M rows takes fewer."""
 _STEPS: Final = 1_000_000
 _SAMPLE_ROWS: Final = 200
+_HIDDEN: Final = 1
+"""How `table_xinfo` marks a hidden column of a virtual table."""
 
 
 class Sqlite(RowLoader):
@@ -90,6 +98,10 @@ class Sqlite(RowLoader):
         with contextlib.suppress(DataError), _connection(path) as connection:
             _limit_work(connection)
             _cursor(connection, self, path).close()
+
+    def companions(self, path: str) -> tuple[str, ...]:
+        """Return the write-ahead log of the database at *path*, if it has one: its rows belong to the database."""
+        return (f"{path}-wal",) if _has_log(path) else ()
 
     def read(
         self, path: str, *, name: str, start: int = 0, end: int = -1, counts: Counter[str] | None = None
@@ -168,9 +180,9 @@ def _connection(path: str) -> Iterator[sqlite3.Connection]:
             copies = scratch_folder() / "databases"
             local = str(stack.enter_context(cached(copies, sha256_of(path), lambda draft: _extract(path, draft))))
         with open_decompressed(local) as file:
-            if file.read(len(MAGIC)) != MAGIC:
-                raise DataError("not an SQLite database, or an encrypted one", kind="damaged")
-        connection = sqlite3.connect(f"file:{quote(local)}?mode=ro", uri=True)
+            _require_database(file.read(_HEAD_BYTES))
+        is_whole = "" if _has_log(local) else "&immutable=1"  # else SQLite would write files beside it
+        connection = sqlite3.connect(f"file:{quote(local)}?mode=ro{is_whole}", uri=True)
         stack.callback(connection.close)
         connection.text_factory = _decoded
         try:
@@ -179,6 +191,34 @@ def _connection(path: str) -> Iterator[sqlite3.Connection]:
         except sqlite3.Error as error:
             raise DataError(f"the database cannot be read: {error}", kind="damaged") from error
         yield connection
+
+
+def _require_database(head: bytes) -> None:
+    """Check the first bytes of a file.
+
+    Raises:
+        DataError: It is no database, or an encrypted one.
+    """
+    if head.startswith(MAGIC):
+        return
+    if not head.strip():
+        raise DataError("the file is empty", kind="empty")
+    if len(head) == _HEAD_BYTES and len(set(head)) >= _MIN_RANDOM_BYTES:
+        raise DataError("the database is encrypted: its bytes look random", kind="encrypted")
+    raise DataError("not an SQLite database", kind="wrong_format")
+
+
+def _has_log(path: str) -> bool:
+    if is_url(path) or is_member(path):
+        return False
+    log = Path(f"{path}-wal")
+    return log.is_file() and log.stat().st_size > 0
+
+
+def _is_allowed(action: int, name: str | None, *_: object) -> int:
+    """Return whether a query may do *action*, as `set_authorizer` expects it."""
+    is_index = action == sqlite3.SQLITE_PRAGMA and name in _PRAGMAS_OF_INDEXES
+    return sqlite3.SQLITE_OK if action in _ALLOWED or is_index else sqlite3.SQLITE_DENY
 
 
 def _extract(path: str, draft: Path) -> None:
@@ -196,7 +236,7 @@ def _executed(connection: sqlite3.Connection, loader: Sqlite, path: str) -> sqli
     """
     try:
         query = loader.query or _table_query(connection, loader.table, path)
-        connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY)
+        connection.set_authorizer(_is_allowed)
         return connection.execute(query)
     except sqlite3.OperationalError as error:
         if "interrupt" in str(error):
@@ -206,14 +246,14 @@ def _executed(connection: sqlite3.Connection, loader: Sqlite, path: str) -> sqli
         raise SourceError(
             f"the query fails: {error}", file=path, field="query", value=loader.query, hint="try it with `sqlite3`"
         ) from error
+    except (sqlite3.ProgrammingError, sqlite3.Warning) as error:
+        raise SourceError(f"{error}", file=path, field="query", hint="use one SELECT statement") from error
     except sqlite3.DatabaseError as error:
         if "not authorized" in str(error) or "prohibited" in str(error):
             raise SourceError(
                 f"the query may only read: {error}", file=path, field="query", hint="use one SELECT statement"
             ) from error
         raise DataError(f"the database is damaged: {error}", kind="damaged") from error
-    except (sqlite3.ProgrammingError, sqlite3.Warning) as error:
-        raise SourceError(f"{error}", file=path, field="query", hint="use one SELECT statement") from error
 
 
 def _cursor(connection: sqlite3.Connection, loader: Sqlite, path: str) -> sqlite3.Cursor:
@@ -225,6 +265,7 @@ def _cursor(connection: sqlite3.Connection, loader: Sqlite, path: str) -> sqlite
     cursor = _executed(connection, loader, path)
     columns = [column[0] for column in cursor.description or ()]
     names = loader.text_names
+    require_own_names(columns, path)
     if not any(name in columns for name in names):
         close = nearest(names[0], columns)
         hint = f"text_field: {close}" if close else "select a column with text"
@@ -236,7 +277,7 @@ def _cursor(connection: sqlite3.Connection, loader: Sqlite, path: str) -> sqlite
 
 def _table_query(connection: sqlite3.Connection, table: str | None, path: str) -> str:
     rows = connection.execute(
-        "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'"
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type <> 'shadow' AND name NOT LIKE 'sqlite_%'"
     )
     names = sorted(str(name) for (name,) in rows)
     if table is None and len(names) == 1:
@@ -248,8 +289,8 @@ def _table_query(connection: sqlite3.Connection, table: str | None, path: str) -
         hint = f"table: {close}" if close else "set `table` or `query`"
         raise SourceError(problem, file=path, field="table", value=table, hint=hint)
     quoted = '"' + table.replace('"', '""') + '"'
-    columns = connection.execute(f"PRAGMA table_info({quoted})").fetchall()
-    selected = ", ".join('"' + str(row[1]).replace('"', '""') + '"' for row in columns)
+    columns = connection.execute(f"PRAGMA table_xinfo({quoted})").fetchall()
+    selected = ", ".join('"' + str(row[1]).replace('"', '""') + '"' for row in columns if row[6] != _HIDDEN)
     return f"SELECT {selected} FROM {quoted}"
 
 

@@ -23,11 +23,14 @@ def require_columns(schema: pa.Schema, loader: RowLoader, path: str) -> None:
         SourceError: A column is missing or has the wrong type, or the columns cannot be a record.
     """
     _require_shallow(schema, path)
-    _require_own_names(schema.names, path)
+    require_own_names(schema.names, path)
     names = loader.text_names
     if names == (loader.text_field,):
-        _require(schema, loader.text_field, "text_field", path)
-        _require_text(schema.field(loader.text_field), path)
+        field = _inner_field(schema, loader.text_field)
+        if field is None:
+            _require(schema, loader.text_field, "text_field", path)
+        else:
+            _require_text(field, loader.text_field, path)
     elif not any(name.partition(".")[0] in schema.names or name in schema.names for name in names):
         _require(schema, names[0], "text_field", path)
     if loader.id_field is not None:
@@ -52,15 +55,37 @@ def _require(schema: pa.Schema, name: str, key: str, path: str) -> None:
         )
 
 
-def _require_text(field: pa.Field, path: str) -> None:
+def _inner_field(schema: pa.Schema, name: str) -> pa.Field | None:
+    """Return the column *name*, or, with dots, the field of an object in a column; None if there is none."""
+    if name in schema.names:
+        return schema.field(name)
+    outer, *inner = name.split(".")
+    field = schema.field(outer) if outer in schema.names else None
+    for part in inner:
+        has_part = field is not None and pa.types.is_struct(field.type) and field.type.get_field_index(part) >= 0
+        field = field.type.field(part) if field is not None and has_part else None
+    return field
+
+
+def _require_text(field: pa.Field, name: str, path: str) -> None:
     if not is_text(field.type):
         raise SourceError(
-            f"column `{field.name}` has the type {field.type}, not text",
+            f"column `{name}` has the type {field.type}, not text",
             file=path,
             field="text_field",
-            value=field.name,
-            hint="set `text_field` to a text column",
+            value=name,
+            hint=_hint_for(field, name),
         )
+
+
+def _hint_for(field: pa.Field, name: str) -> str:
+    """Return how to read a column that is not text."""
+    if pa.types.is_struct(field.type):
+        inner = next((part.name for part in field.type if is_text(part.type)), None)
+        return f"text_field: {name}.{inner}" if inner else "set `text_field` to a text column"
+    if pa.types.is_list(field.type) or pa.types.is_large_list(field.type):
+        return f'join the items with a template: text_field: "{{{name}}}"'
+    return "set `text_field` to a text column"
 
 
 def _require_vectors(schema: pa.Schema, name: str, path: str) -> None:
@@ -87,7 +112,7 @@ def _require_shallow(schema: pa.Schema, path: str) -> None:
         )
 
 
-def _require_own_names(names: Sequence[str], path: str) -> None:
+def require_own_names(names: Sequence[str], path: str) -> None:
     """Refuse a table with repeated column names, because one column would hide the other in a row."""
     repeated = next((name for name, count in Counter(names).items() if count > 1), None)
     if repeated is not None:
@@ -95,7 +120,7 @@ def _require_own_names(names: Sequence[str], path: str) -> None:
             f"two columns have the name `{repeated}`",
             file=path,
             value=repeated,
-            hint="write the file again with a different name for each column",
+            hint="give each column a different name",
         )
 
 

@@ -41,7 +41,7 @@ class Template:
         >>> template_of("{title}\\n\\n{author.name}\\n\\n{body}").render({"title": "One", "body": "Two"})
         'One\\n\\nTwo'
         """
-        values = {name: _text(_value(row, name)) for name in self.fields}
+        values = {name: _text(value_of(row, name)) for name in self.fields}
         if not any(value.strip() for value in values.values()):
             return None
         is_whole = all(values.values())
@@ -92,7 +92,7 @@ def _refuse_format(name: str) -> None:
         raise HintedValueError(f"`{{{name}}}` has a format, which is not supported", instead=f"{{{plain}}}")
 
 
-def _value(row: Mapping[str, Any], name: str) -> Any:
+def value_of(row: Mapping[str, Any], name: str) -> Any:
     """Return the field *name* of *row*, or, with dots, that of an object in it."""
     if name in row or "." not in name:
         return row.get(name)

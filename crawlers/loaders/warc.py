@@ -75,7 +75,7 @@ class Warc(Exporting, Respecting):
         tried="Samples of Common Crawl, ClueWeb, warcio, jwarc and StormCrawler; ARC, WET and WAT files.",
     )
     export_suffix: ClassVar[str] = ".warc.gz"
-    suffixes: ClassVar[tuple[str, ...]] = packed(".warc", ".warc.wet", ".wet", ".arc")
+    suffixes: ClassVar[tuple[str, ...]] = packed(".warc", ".warc.wet", ".wet", ".warc.wat", ".wat", ".arc")
     version: ClassVar[int] = 7
     depends: ClassVar[tuple[str, ...]] = ("FastWARC",)
     site_policy: ClassVar[str | None] = "corpusmill.crawlers.optouts.site:SitePolicy"

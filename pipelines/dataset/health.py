@@ -6,10 +6,10 @@ import contextlib
 import errno
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.catalog import rebuild
@@ -18,7 +18,10 @@ from corpusmill.pipelines.dataset.version import Version, version_in
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import CorpusmillError, DamagedFileError, LockHeldError, UnfinishedError
 from corpusmill.schemas.manifest import ShardFile, SideFile
+from corpusmill.schemas.raw import RawFile
 from corpusmill.schemas.storage import Store
+
+MemberHash: TypeAlias = Callable[[str], str]
 
 
 def repaired(workspace: Workspace) -> list[dict[str, Any]]:
@@ -88,10 +91,13 @@ def _set_aside(database: Path) -> Path | None:
     return aside
 
 
-def verified(workspace: Workspace) -> list[dict[str, Any]]:
+def verified(workspace: Workspace, *, member_hash: MemberHash | None = None) -> list[dict[str, Any]]:
     """Compare the SHA-256 of every file of every version and source; return a row for each version and source.
 
     A missing or changed file has a row of its own with the status ``damaged``, which begins with its path.
+
+    Args:
+        member_hash: Returns the SHA-256 of the member of an archive at an address; None: only the archives must exist.
     """
     rows: list[dict[str, Any]] = []
     for dataset in workspace.datasets():
@@ -99,7 +105,7 @@ def verified(workspace: Workspace) -> list[dict[str, Any]]:
         for version in publications.version_ids(store):
             rows += _verified_version(store.below(version), f"version {dataset}@{version}")
     for source in workspace.sources():
-        rows += _verified_source(workspace, source)
+        rows += _verified_source(workspace, source, member_hash)
     return rows
 
 
@@ -121,7 +127,7 @@ def damaged_files(version: Version) -> Iterator[str]:
         yield from _damage(version.store, file.path, file.bytes, file.sha256)
 
 
-def _verified_source(workspace: Workspace, source: str) -> list[dict[str, Any]]:
+def _verified_source(workspace: Workspace, source: str, member_hash: MemberHash | None) -> list[dict[str, Any]]:
     name = f"source {source}"
     try:
         manifest = workspace.raw_manifest(source)
@@ -129,21 +135,25 @@ def _verified_source(workspace: Workspace, source: str) -> list[dict[str, Any]]:
         return [_row(name, "damaged", str(error), hint=error.hint)]
     assert manifest is not None, "its manifest was listed"
     folder = workspace.store.below(f"raw/{source}")
-    findings = [
-        finding
-        for file in manifest.files
-        for finding in (_damage if not file.is_member else _missing)(*file.stored(folder), file.size, file.sha256)
-    ]
+    findings = [finding for file in manifest.files for finding in _damage_of(file, folder, member_hash)]
     verb = "crawl" if manifest.kind == "crawl" else "load"
     hint = f"`corpusmill {verb} RECIPE --source {source}` registers the files as they are now"
     ok = _row(name, "ok", f"{len(manifest.files)} files")
     return [_row(name, "damaged", finding, hint=hint) for finding in findings] or [ok]
 
 
-def _missing(store: Store, key: str, size: int, sha256: str) -> Iterator[str]:  # noqa: ARG001, as `_damage`
-    """Check that an archive exists; its members are verified when they are read."""
-    if not store.exists(key):
+def _damage_of(file: RawFile, folder: Store, member_hash: MemberHash | None) -> Iterator[str]:
+    store, key = file.stored(folder)
+    if not file.is_member:
+        yield from _damage(store, key, file.size, file.sha256)
+    elif not store.exists(key):
         yield f"{store.address(key)}: {os.strerror(errno.ENOENT)}"
+    elif member_hash is not None and file.rule is None:
+        try:
+            if member_hash(file.path) != file.sha256:
+                yield f"{file.path}: the SHA-256 differs"
+        except CorpusmillError as error:
+            yield f"{file.path}: {error.message}"
 
 
 def _damage(store: Store, key: str, size: int, sha256: str) -> Iterator[str]:

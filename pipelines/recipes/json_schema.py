@@ -63,6 +63,9 @@ def _load(name: str, loader: type[BaseModel], definitions: dict[str, Any]) -> di
     own = _of_model(loader, f"load.{name}", definitions)
     fields = shared["properties"] | {key: {"type": "null"} for key in ("text_field", "id_field")}
     fields |= {key: _or_null(value) if key in fields else value for key, value in own.get("properties", {}).items()}
+    has_text = "text_field" in own.get("properties", {})
+    if has_text:
+        fields["text"] = fields["text_field"] | {"description": "Another name of `text_field`."}
     definitions[f"load.{name}"] = {
         "title": f"load, format {name}",
         "description": own.get("description", ""),
@@ -70,5 +73,6 @@ def _load(name: str, loader: type[BaseModel], definitions: dict[str, Any]) -> di
         "properties": fields | {"format": {"const": name}},
         "required": sorted({*shared["required"], *own.get("required", [])}),
         "additionalProperties": False,
+        **({"not": {"required": ["text", "text_field"]}} if has_text else {}),
     }
     return {"$ref": f"#/$defs/load.{name}"}

@@ -165,6 +165,9 @@ def licenses(tables: Tables) -> dict[str, Any]:
     """Return documents by license and by evidence for it; the name null means unknown."""
     return {
         "unknown": tables.row("SELECT count(*) AS n FROM documents WHERE license IS NULL")["n"],
+        "unknown_by_source": tables.rows(
+            "SELECT source, count(*) AS documents FROM documents WHERE license IS NULL GROUP BY ALL ORDER BY 2 DESC, 1"
+        ),
         "expressions": grouped(tables, "license"),
         "evidence": grouped(tables, "license_source", top=20),
     }

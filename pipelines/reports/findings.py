@@ -171,7 +171,13 @@ def _licenses(figures: dict[str, Any]) -> Iterator[Finding]:
     unknown = figures["licenses"]["unknown"]
     if documents and unknown:
         level = "warning" if unknown / documents >= SMALL_SHARE else "info"
-        text = f"The license of {percent(unknown / documents)} of the documents ({count(unknown)}) is unknown."
+        rows = figures["licenses"]["unknown_by_source"]
+        sources = listed([f"`{row['source']}` ({count(row['documents'])})" for row in rows[:_NAMED]])
+        others = f", and {plural(len(rows) - _NAMED, 'other source')}" if len(rows) > _NAMED else ""
+        text = (
+            f"The license of {percent(unknown / documents)} of the documents ({count(unknown)}) is unknown: {sources}"
+            f"{others}."
+        )
         yield _finding(level, "unknown_license", "licenses", text)
     restricted = [row for row in figures["licenses"]["expressions"] if row["name"] and _RESTRICTED.search(row["name"])]
     if restricted:

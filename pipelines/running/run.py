@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.catalog import index_version
+from corpusmill.pipelines.dataset.licensing import unknown_licenses
 from corpusmill.pipelines.dataset.naming import id_counts, repeated_ids, unnamed_records
 from corpusmill.pipelines.dataset.publish import ledger_message, make_manifest, publish, written_files
 from corpusmill.pipelines.dataset.refused import refused_pages
@@ -76,6 +77,8 @@ class Result:
     crawls: dict[str, Any] = field(default_factory=dict)
     steps: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    unknown_licenses: dict[str, int] = field(default_factory=dict)
+    """Documents whose license is unknown, by source. `run` warns about them, also with `--strict`."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as plain data."""
@@ -239,6 +242,7 @@ class _Run:
             },
             gone=_gone(manifest),
             refused=[_refused_summary(source) for source in manifest.inputs if source.refused],
+            unknown_licenses=unknown_licenses(version),
             crawls={source.source: source.crawl.as_json() for source in manifest.inputs if source.crawl is not None},
             steps=[_step_summary(step, stages) for step in results.values() if step.is_planned],
             warnings=warnings,

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from functools import cache
-from typing import Final, NamedTuple
+from typing import AnyStr, Final, Generic, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -103,6 +103,8 @@ _FIRST_IDEOGRAPH: Final = 0x2E80
 _MAX_OCCURRENCES: Final = 3
 _WORD: Final = re.compile(rb"[A-Za-z]*+[\x80-\xff][A-Za-z\x80-\xff]*+")
 """A word with a non-ASCII letter, in any single-byte encoding."""
+_DECODED_WORD: Final = re.compile(r"[A-Za-z]*+[^\x00-\x7f][A-Za-z\x80-\U0010ffff]*+")
+"""The same in text that is decoded already: a sentence, where words are not separated."""
 
 
 def guesses(sample: bytes, *, codecs: frozenset[str] | None = None, language: str | None = None) -> list[Guess]:
@@ -146,13 +148,18 @@ def _without_repeats(sample: bytes) -> bytes:
 
     A repeated name is not new evidence: thirty times "Pâté" made an English page Latvian.
     """
-    counts: Counter[bytes] = Counter()
+    return _WORD.sub(_FirstOccurrences[bytes](), sample)
 
-    def kept(word: re.Match[bytes]) -> bytes:
-        counts[word[0]] += 1
-        return word[0] if counts[word[0]] <= _MAX_OCCURRENCES else b""
 
-    return _WORD.sub(kept, sample)
+class _FirstOccurrences(Generic[AnyStr]):
+    """Keeps the first `_MAX_OCCURRENCES` occurrences of each match."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[AnyStr] = Counter()
+
+    def __call__(self, word: re.Match[AnyStr]) -> AnyStr:
+        self._counts[word[0]] += 1
+        return word[0] if self._counts[word[0]] <= _MAX_OCCURRENCES else word[0][:0]
 
 
 def _latin_cost(letters: int) -> int:
@@ -293,6 +300,7 @@ def _multi_byte(sample: bytes, codec: str, language: str | None) -> tuple[str, f
     damaged = text.count("\ufffd")
     if damaged > 1 + _MAX_DAMAGE * len(text):
         return None
+    text = _DECODED_WORD.sub(_FirstOccurrences[str](), text)
     codes = np.frombuffer(f" {text} ".encode("utf-32-le"), np.uint32).astype(np.int64)
     codes = np.minimum(codes, 0xFFFF)
     classes = _code_classes()[codes]

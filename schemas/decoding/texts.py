@@ -56,6 +56,8 @@ def codec_of_text(data: bytes, *, encoding: str | None = None) -> str:
         return named
     if (b"\0" in data or b"\x0e" in data) and (shape := utf16_by_shape(data)):
         return shape
+    if b"\x1b" in data and is_iso2022_jp(data):
+        return "iso2022_jp"
     try:
         data.decode()
     except UnicodeDecodeError:

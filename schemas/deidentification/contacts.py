@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from corpusmill.schemas.deidentification.patterns import compiled
+from corpusmill.schemas.deidentification.patterns import compiled, matches_at, word_starts
 from corpusmill.schemas.deidentification.spans import Span
 from corpusmill.schemas.personal_data.email import EMAIL
 from corpusmill.schemas.personal_data.numbering import is_numbering
@@ -18,16 +18,34 @@ _URL: Final = compiled(
     r"|co)\b(?!@)(?:/[^\s<>\"']*)?",
     re.IGNORECASE,
 )
-_IP: Final = compiled(
-    r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)"
-    r"|(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4})(?![\w:])"
+_URL_LIKE: Final = compiled(r"[:.](?://|(?<=www\.)|(?:com|org|net|edu|gov|mil|info|health|io|co)\b)", re.IGNORECASE)
+_IP: Final = compiled(r"(?=\d)(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)")
+_IP_6_LIKE: Final = compiled(r":[0-9A-Fa-f]{0,4}:")
+_IP_6: Final = compiled(
+    r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4})(?![\w:])"
     r"|(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){1,6}:(?:[0-9A-Fa-f]{1,4})?(?![\w:])"
 )
 _EXTENSION: Final = r"(?:\s*,?\s*(?:x|ext\.?|extension)\s*\d{1,6})?"
 _PHONE: Final = compiled(
-    rf"(?<![\w.+-])(?:\+?1[-. ]?)?(?:\(\d{{3}}\)[-. ]?|\d{{3}}[-.])\d{{3}}[-. ]\d{{4}}{_EXTENSION}(?![\w-]|\.\d)"
-    rf"|(?<![\w.])\+\d{{1,3}}[-. ]?(?:\(?\d{{1,5}}\)?[-. ]?){{1,5}}\d{{2,4}}{_EXTENSION}(?![\w-]|\.\d)"
+    rf"(?=[\d(+])(?:(?<![\w.+-])(?:\+?1[-. ]?)?(?:\(\d{{3}}\)[-. ]?"
+    rf"|\d{{3}}[-.])\d{{3}}[-. ]\d{{4}}{_EXTENSION}(?![\w-]|\.\d)"
+    rf"|(?<![\w.+/-])(?:1[-/. ])?\d{{3}}/\d{{3}}[-./ ]\d{{4}}{_EXTENSION}(?![\w-]|\.\d)"
+    rf"|(?<![\w.+-])(?:011|00)[ -]\d{{1,3}}(?:[ -]\d{{2,5}}){{2,4}}{_EXTENSION}(?![\w-]|\.\d)"
+    rf"|(?<![\w.])\+\d{{1,3}}[-. ]?(?:\(?\d{{1,5}}\)?[-. ]?){{1,5}}\d{{2,4}}{_EXTENSION}(?![\w-]|\.\d))"
 )
+_DIGIT: Final = r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine)"
+_SPOKEN: Final = compiled(rf"\b{_DIGIT}(?:[ ,.-]{{1,3}}{_DIGIT}){{6,14}}\b", re.IGNORECASE)
+"""A telephone number in words: seven digits or more."""
+_BROKEN_EMAIL: Final = compiled(
+    r"(?<![\w.+@-])[\w.+-]{1,64}(?:\n[ \t]*@|@[ \t]*\n[ \t]*"
+    r"|@(?=[\w-]{1,32}\.\n))[\w-]{1,63}(?:\.\n?[A-Za-z][\w-]{1,63}){1,4}(?!\w)"
+)
+_SPELLED_EMAIL: Final = compiled(
+    r"(?<![\w.+@-])[\w.+-]{1,64}[ ]?(?:\[at\]|\(at\)|\{at\}|[ ]?at[ ](?=[\w-]{1,63}[ ]dot[ ]))[ ]?[\w-]{1,63}"
+    r"(?:(?:\.|[ ]?(?:\[dot\]|\(dot\)|\{dot\}|dot[ ])[ ]?)[A-Za-z][\w-]{1,62}){1,3}(?!\w)",
+    re.IGNORECASE,
+)
+_URL_REST: Final = compiled(r"\n[ \t]*(?P<rest>/[\w./?=&%-]+|[\w./?=&%-]*[\d/][\w./?=&%-]*)(?=[\s,;.)]|\Z)")
 _CUED: Final = compiled(
     r"\b(?P<strong>phone|tel|telephone|cell|cellular|mobile|pager|beeper|fax|facsimile|voicemail|ext|extension"
     r"|ph|home|work"
@@ -38,6 +56,12 @@ _CUED: Final = compiled(
     r"(?P<b>\+?\(?\d[\d().-]{0,4}[ ]?[\d().-]{2,6}[ -]?\d{2,4})",
     re.IGNORECASE,
 )
+_CUE_WORDS: Final = frozenset(
+    "phone tel telephone cell cellular mobile pager beeper fax facsimile voicemail ext extension ph home work contact"
+    " hotline whatsapp text texted call called calls calling reach reached reachable dial dialed page paged contacted"
+    " callback".split()
+)
+_DIGIT_WORDS: Final = frozenset("zero oh one two three four five six seven eight nine".split())
 _FAX: Final = compiled(r"\b(?:fax|facsimile)\b[^\n]{0,24}\Z", re.IGNORECASE)
 _VOICE: Final = compiled(r"\b(?:phone|tel|cell|mobile|call)\w*\b[^\n]{0,24}\Z", re.IGNORECASE)
 _DATE: Final = compiled(
@@ -55,15 +79,23 @@ def contact_spans(text: str) -> Iterator[Span]:
     >>> sorted({(span.kind, text[span.start : span.end]) for span in contact_spans(text)})
     [('fax', '(555) 234-5678'), ('phone', '555-8211')]
     """
-    if "." in text:
-        for match in _URL.finditer(text):
-            end = match.start() + len(match[0].rstrip(".,;:)]}'"))
-            yield Span(match.start(), end, "url")
     if "@" in text:
         yield from (Span(*match.span(), "email") for match in EMAIL.pattern.finditer(text))
-    for match in _IP.finditer(text):
-        if _is_address(match):
-            yield Span(*match.span(), "ip")
+        yield from (Span(*match.span(), "email") for match in _BROKEN_EMAIL.finditer(text))
+    words = word_starts(text)
+    if "at" in words and ("dot" in words or "[at]" in text or "(at)" in text or "{at}" in text):
+        yield from (Span(*match.span(), "email") for match in _SPELLED_EMAIL.finditer(text))
+    if _URL_LIKE.search(text):
+        for match in _URL.finditer(text):
+            end = match.start() + len(match[0].rstrip(".,;:)]}'"))
+            rest = _URL_REST.match(text, end) if "//" in match[0] else None
+            if rest is not None and (rest["rest"].startswith("/") or text[end - 1] in "/=?&-_"):
+                end = rest.end() - (rest["rest"][-1] == ".")
+            yield Span(match.start(), end, "url")
+    addresses = [*_IP.finditer(text)]
+    if _IP_6_LIKE.search(text):
+        addresses += _IP_6.finditer(text)
+    yield from (Span(*match.span(), "ip") for match in addresses if _is_address(match))
     yield from _phones(text)
 
 
@@ -78,7 +110,10 @@ def _is_address(match: re.Match[str]) -> bool:
 def _phones(text: str) -> Iterator[Span]:
     for match in _PHONE.finditer(text):
         yield Span(*match.span(), _fax_or_phone(text, match.start()))
-    for match in _CUED.finditer(text):
+    words = word_starts(text)
+    if len(words.keys() & _DIGIT_WORDS) > 1:
+        yield from (Span(*match.span(), _fax_or_phone(text, match.start())) for match in _SPOKEN.finditer(text))
+    for match in matches_at(_CUED, text, _CUE_WORDS):
         group = "a" if match["a"] is not None else "b"
         cue = (match["strong"] or "").casefold()
         value = match[group].rstrip(" .-(")

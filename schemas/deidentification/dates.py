@@ -7,16 +7,25 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from typing import Final
 
-from corpusmill.schemas.deidentification.patterns import compiled
+from corpusmill.schemas.deidentification.patterns import compiled, matches_at, word_starts
 from corpusmill.schemas.deidentification.spans import Span
 
 _MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _FULL: Final = "January February March April May June July August September October November December".split()
+_MONTH_WORDS: Final = frozenset((*_MONTHS, *map(str.lower, _FULL), "sept"))
+_HOLIDAY_WORDS: Final = frozenset(
+    "christmas thanksgiving new fourth labor memorial independence halloween valentine veterans boxing mother father"
+    " easter good juneteenth".split()
+)
+_ORDINAL_WORDS: Final = frozenset(
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth"
+    " fifteenth sixteenth seventeenth eighteenth nineteenth twentieth twenty thirtieth thirty".split()
+)
 _LONG: Final = (
     r"(?i:january|february|april|june|july|august|september|october|november|december"
     r"|jan|feb|mar|apr|jun|jul|aug|sept|sep|oct|nov|dec)\b\.?"
 )
-_MONTH: Final = rf"(?:{_LONG}|(?:May|MAY|March|MARCH)\b)"
+_MONTH: Final = rf"(?:{_LONG}|(?:May|MAY|March|MARCH)\b(?:\.(?=\s\d))?)"
 _ANY_MONTH: Final = rf"(?:{_LONG}|(?i:may|march)\b)"
 _DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])"
 _YEAR: Final = r"(?:1[89]|20)\d\d"
@@ -34,7 +43,7 @@ _TIME: Final = compiled(r"(?i:\b(?:in|since|until|during|this|early|late|mid|las
 """What stands before a month alone."""
 _END: Final = r"(?![\w/]|[.-]\d)"
 _NUMERIC: Final = compiled(
-    r"(?<![\w./-])(?:"
+    r"(?=\d)(?<![\w./-])(?:"
     + "|".join(
         (
             rf"(?P<iso>(?P<iy>{_YEAR})-(?P<im>0[1-9]|1[0-2])-(?P<id>0[1-9]|[12]\d|3[01])){_CLOCK}(?![\w-])",
@@ -46,6 +55,8 @@ _NUMERIC: Final = compiled(
             rf"(?P<reversed>(?P<rd>{_DAY})(?:st|nd|rd"
             rf"|th)?(?:\s+of)?[\s-]*(?P<rm>{_ANY_MONTH})[\s,-]*(?P<ry>{_YEAR}))\b",
             rf"(?P<short>(?P<hd>{_DAY})-(?P<hm>{_ANY_MONTH})-(?P<hy>\d\d))\b",
+            rf"(?P<joined>(?P<jd>{_DAY})(?P<jm>(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))(?P<jy>{_YEAR}|\d\d))(?!\w)",
+            rf"(?P<dots>(?P<ea>{_DAY})\.(?P<eb>0?[1-9]|1[0-2])\.(?P<ey>\d\d)){_END}",
             rf"(?P<number>(?P<um>0?[1-9]|1[0-2])[/-](?P<uy>{_YEAR})){_END}",
             rf"(?P<backward>{_DAY}(?:st|nd|rd|th)?(?:\s+of)?[\s-]+{_MONTH}\b)",
             rf"(?P<range>(?:0?[1-9]|1[0-2])/{_DAY}\s*(?:-|–|to|through)\s*(?:0?[1-9]|1[0-2])/{_DAY}"
@@ -56,7 +67,25 @@ _NUMERIC: Final = compiled(
     )
     + ")"
 )
-_TO_DAY: Final = rf"{_DAY}(?:st|nd|rd|th)?(?:\s*(?:-|–|to|through|and)\s*{_DAY}(?:st|nd|rd|th)?)?"
+_TO_DAY: Final = rf"{_DAY}(?:st|nd|rd|th)?(?:\s*(?:-|–|to|through|and)\s*(?:{_MONTH}\s+)?{_DAY}(?:st|nd|rd|th)?)?"
+_ORDINAL: Final = (
+    r"(?i:(?:twenty|thirty)[- ]?(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)|first|second|third"
+    r"|fourth|fifth"
+    r"|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth|seventeenth|eighteenth"
+    r"|nineteenth|twentieth|thirtieth)"
+)
+_SPELLED: Final = compiled(
+    rf"\b{_ORDINAL}(?:\s+(?i:day))?\s+(?i:of)\s+{_ANY_MONTH}(?:,?\s+{_YEAR}\b)?"
+    rf"|\b{_MONTH}\s+(?:(?i:the)\s+)?{_ORDINAL}\b(?:,?\s+{_YEAR}\b)?"
+)
+"""A date in words, as in `the third of May`."""
+_HOLIDAY: Final = compiled(
+    r"\b(?:Christmas(?:\s+(?:Eve|Day))?|Thanksgiving(?:\s+Day)?|New\s+Year['’]?s?\s+(?:Eve|Day)|Fourth\s+of\s+July"
+    r"|Labor\s+Day|Memorial\s+Day|Independence\s+Day|Halloween|Valentine['’]?s?\s+Day|Veterans['’]?\s+Day|Boxing\s+Day"
+    r"|Mother['’]s\s+Day|Father['’]s\s+Day|Easter(?:\s+(?:Sunday|Monday))?|Good\s+Friday|Juneteenth)\b(?!\s+(?:disease|factor|tree))"
+)
+_WEEKDAY: Final = compiled(r"\b(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs?)?|Fri|Sat(?:ur)?|Sun)(?:day)?\.?,?[ ](?:the[ ])?\Z")
+_LONGEST_WEEKDAY: Final = 16
 _WORDS: Final = compiled(
     r"\b(?=[JFMASONDjfmasond])(?:"
     + "|".join(
@@ -91,9 +120,15 @@ def date_spans(text: str, *, births: Births = frozenset(), shift_days: int | Non
     >>> [span.replacement for span in date_spans("Seen on 03/05/2019, again March 9, 2019; BP 120/80, pain 5/10.")]
     ['2019', '2019']
     """
-    for match in _BIRTH_YEAR.finditer(text):
+    words = word_starts(text)
+    for match in _BIRTH_YEAR.finditer(text) if "born" in words or "birth" in words else ():
         yield Span(match.start(1), match.end(1), "date")
-    for match in (*_NUMERIC.finditer(text), *_WORDS.finditer(text)):
+    has_month = not words.keys().isdisjoint(_MONTH_WORDS)
+    spelled = matches_at(_SPELLED, text, _MONTH_WORDS | _ORDINAL_WORDS) if has_month else ()
+    for match in (*spelled, *matches_at(_HOLIDAY, text, _HOLIDAY_WORDS)):
+        start = match.start() - 4 * (text[max(0, match.start() - 4) : match.start()].casefold() == "the ")
+        yield Span(_with_weekday(text, start), match.end(), "date")
+    for match in (*_NUMERIC.finditer(text), *matches_at(_WORDS, text, _MONTH_WORDS)):
         kind = next(group for group in match.re.groupindex if group in _FORMS and match[group] is not None)
         start, end = match.span(kind)
         if kind in ("iso", "stamp"):
@@ -101,6 +136,7 @@ def date_spans(text: str, *, births: Births = frozenset(), shift_days: int | Non
         if not _is_announced(text, kind, match[kind], start):
             continue
         parts = _FORMS[kind](match)
+        start = _with_weekday(text, start)
         is_birth = _BIRTH.search(text, max(0, start - 40), start) is not None or _is_one_of(parts, births)
         if parts is None or is_birth:
             yield Span(start, end, "date")
@@ -110,6 +146,12 @@ def date_spans(text: str, *, births: Births = frozenset(), shift_days: int | Non
             yield Span(start, end, "date", _shifted(match, kind, parts, shift_days))
 
 
+def _with_weekday(text: str, start: int) -> int:
+    """Return where the day of the week begins that stands right before a date, else *start*."""
+    weekday = _WEEKDAY.search(text, max(0, start - _LONGEST_WEEKDAY), start)
+    return start if weekday is None else weekday.start()
+
+
 Parts = tuple[int, int, int | None]
 """Year, month, day."""
 
@@ -117,7 +159,9 @@ Parts = tuple[int, int, int | None]
 def _is_announced(text: str, kind: str, value: str, start: int) -> bool:
     """Return whether a form that is a date only after certain words stands after one."""
     if kind == "bare":
-        return _CUE.search(text, max(0, start - 20), start) is not None and not _is_a_rating(text, value, start)
+        return _with_weekday(text, start) < start or (
+            _CUE.search(text, max(0, start - 20), start) is not None and not _is_a_rating(text, value, start)
+        )
     if kind == "range":
         return not _is_a_rating(text, value, start)
     return kind != "alone" or _TIME.search(text, max(0, start - 12), start) is not None
@@ -174,6 +218,8 @@ _FORMS: Final[dict[str, Callable[[re.Match[str]], Parts | None]]] = {
     "words": _named("wm", "wy", "wd"),
     "reversed": _named("rm", "ry", "rd"),
     "short": _named("hm", "hy", "hd"),
+    "joined": _named("jm", "jy", "jd"),
+    "dots": _either_order("eb", "ea", "ey"),
     "month": _named("mm", "my"),
     "number": lambda match: (int(match["uy"]), int(match["um"]), None),
     "day": _nothing,
@@ -228,6 +274,10 @@ def _shifted(match: re.Match[str], kind: str, parts: Parts, days: int) -> str:
             return f"{_FULL[to.month - 1]} {to.year}"
         case "number":
             return f"{to.month:02}/{to.year}"
+        case "dots":
+            return f"{to.day:02}.{to.month:02}.{to:%y}"
+        case "joined":
+            return f"{to.day:02}{_FULL[to.month - 1][:3]}{str(to.year)[-len(match['jy']) :]}"
         case "reversed" | "short":
             return f"{to.day} {_FULL[to.month - 1]} {to.year}"
     return f"{_FULL[to.month - 1]} {to.day}, {to.year}"

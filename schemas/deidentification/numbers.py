@@ -6,16 +6,17 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from corpusmill.schemas.deidentification.patterns import compiled
+from corpusmill.schemas.deidentification.patterns import compiled, first_words, matches_at
 from corpusmill.schemas.deidentification.spans import Span
 from corpusmill.schemas.personal_data.card import CARD
 
 _VALUE: Final = (
-    r"(?P<v{n}>(?=[A-Z0-9*./ -]{{0,12}}\d)[A-Z0-9*][A-Z0-9*]*(?:[-./ ](?=[A-Z0-9]*\d)[A-Z0-9]+)*(?:-[A-Z]{{1,3}}\b)?)"
+    r"(?P<v{n}>(?=[A-Z0-9*./ -]{{0,12}}\d)[A-Z0-9*][A-Z0-9*]*(?:[-./ ](?=[A-Z0-9]*\d|[A-Z]{{1,4}}-\d)[A-Z0-9]+)*"
+    r"(?:-[A-Z]{{1,3}}\b)?)"
 )
 _LINK: Final = (
-    r"(?:\s*(?:number|num|no\.|no\b|nr\.?|#|id\b|code\b)){0,2}(?:\s*\((?:MRN|ID|VIN|S/N)\))?"
-    r"(?:\s*(?:is|was|of|ending in|=)\b)?\s*[:#=]?\s*"
+    r"(?:\s*(?:number|num|no\.|no\b|nr\b\.?|#|id\b|code\b)){0,2}(?:\s*\((?:MRN|ID|VIN|S/N)\))?"
+    r"(?:\s*(?:is|was|of|ending in|=)\b)?\s*[:#=(]?\s*"
 )
 _CUES: Final = (
     (
@@ -49,7 +50,7 @@ _CUES: Final = (
     ),
     (
         "license",
-        r"(?:driver'?s?|medical|nursing|state)?\s*licen[sc]e(?:\s+plate)?\s*(?:id|number|no\.?|\#)?"
+        r"(?:driver'?s?|medical|nursing|state)?\s*(?:license|licence)(?:\s+plate)?\s*(?:id|number|no\.?|\#)?"
         r"|lic\.?\s*(?:number|no\.?|\#)"
         r"|certificate\s*(?:id|number|no\.?|\#)?|cert\.?\s*(?:number|no\.?|\#)|dea(?:\s*(?:number|no\.?|\#))?"
         r"|npi|upin|passport|registration\s*(?:id|number|no\.?|\#)|dl\s?\#",
@@ -73,8 +74,8 @@ _CUES: Final = (
         r"accession\s*(?:id|number|no\.?|\#)?|(?:case|specimen|order|encounter|visit|report|confirmation|claim"
         r"|reference|ref|tracking|study|document"
         r"|employee|badge|student|requisition|prescription|rx|script|referral|authorization|auth|donor|sample"
-        r"|ticket|contract|member|transaction|csn|fin|barcode|military|dod|veteran|crn)"
-        r"\s*(?:id|identifier|number|no\.?|\#)|\bids?\b|csn|fin|accession|edipi",
+        r"|ticket|contract|member|transaction|csn|fin|barcode|military|dod|veteran|crn|job|warrant|docket|badge)"
+        r"\s*(?:id|identifier|number|no\.?|\#)|\bids?\b|csn|fin|accession|edipi|badge|docket|job",
         4,
     ),
 )
@@ -83,29 +84,31 @@ _CUED: Final = tuple(
         kind,
         compiled(rf"(?<![\w-])(?:{cue})(?![A-Za-z]){_LINK}{_VALUE.format(n='')}(?![\w%])", re.IGNORECASE),
         least,
+        first_words(cue),
     )
     for kind, cue, least in _CUES
 )
 _NEEDS_DIGITS: Final = 3
-_SSN: Final = compiled(r"(?<![\w.-])(?:\d{3}-\d{2}-\d{4}|[*xX]{3}-[*xX]{2}-\d{4})(?![\w-]|\.\d)")
-_VIN: Final = compiled(r"(?<![\w-])(?=[A-Z]*\d)(?=\d*[A-Z])[A-HJ-NPR-Z0-9]{17}(?![\w-])")
+_SSN: Final = compiled(r"(?=[\d*xX])(?<![\w.-])(?:\d{3}-\d{2}-\d{4}|[*xX]{3}-[*xX]{2}-\d{4})(?![\w-]|\.\d)")
+_VIN: Final = compiled(r"(?=[A-Z0-9]{17})(?<![\w-])(?=[A-Z]*\d)(?=\d*[A-Z])[A-HJ-NPR-Z0-9]{17}(?![\w-])")
 _MBI: Final = compiled(
-    r"(?<![\w-])[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y]{2}\d\d(?![\w-])"
+    r"(?=\d)(?<![\w-])[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y]{2}\d\d(?![\w-])"
 )
 _UDI: Final = compiled(r"\(01\)\d{14}(?:\(\d\d\)[\w-]+)*")
 _LONG: Final = compiled(
-    r"(?<![\w.,/+-])(?:[A-Z]{1,4}-?)?\d{7,}(?:-\d{1,4})?(?![\w/]|[.,]\d|-\d)|(?<![\w.-])[A-Z]{1,3}\d{2}-\d{4,}(?![\w-])"
+    r"(?=[A-Z\d#])(?<![\w.,/+-])(?:[A-Z]{1,4}-?)?\d{7,}(?:-\d{1,4})?(?![\w/]|[.,]\d|-\d)|(?<![\w.-])(?:[A-Z]{1,3}-?\d{2}-\d{4,}|[A-Z]{1,2}\d{6}|\d{2,4}-[A-Z]{1,4}-\d{3,6})(?![\w-])"
+    r"|(?<![\w.])\#\d{6,9}(?![\w-])"
 )
 _MRN_FORM: Final = compiled(
-    r"(?<![\w.-])\d{2,3}-\d{2}-\d{2,3}(?![\w-]|[./]\d)|(?<![\w.-])\d{3}-\d{3}-\d{3}(?![\w-]|\.\d)"
+    r"(?=\d)(?<![\w.-])\d{2,3}-\d{2}-\d{2,3}(?![\w-]|[./]\d)|(?<![\w.-])\d{3}-\d{3}-\d{3}(?![\w-]|\.\d)"
 )
 _CODED: Final = compiled(
     r"(?i:\b(?:snomed(?:[- ]?ct)?|sct|loinc|icd(?:-?\d+)?(?:-cm)?|ndc|rxnorm|rxcui|cpt|hcpcs|pmid|pubmed|doi|nct"
     r"|omim|hgnc|cas|unii|mesh|umls|cui)\b"
     r"(?:\s*(?:id|codes?|number|no\.?|\#|ct))?[\s:(#]*)\Z"
 )
-_UNIT: Final = compiled(r"\s*(?i:copies|iu\b|units?\b|cells|/|cfu|per\b|virions|ml\b|mg\b|platelets|colonies|%)")
-_PUBLIC: Final = compiled(r"(?:NCT|PMC|PMID|CD|HLA|RS|SCT|MONDO|HP|GO|OMIM)-?\d", re.IGNORECASE)
+_UNIT: Final = compiled(r"\s*(?i:copies|iu\b|units?\b|cells|/(?=\w)|cfu|per\b|virions|ml\b|mg\b|platelets|colonies|%)")
+_PUBLIC: Final = compiled(r"(?:NCT|PMC|PMID|CD(?=\d{1,3}\Z)|HLA|RS|SCT|MONDO|HP|GO|OMIM)-?\d", re.IGNORECASE)
 
 
 def own_form_spans(text: str) -> Iterator[Span]:
@@ -128,8 +131,8 @@ def cued_spans(text: str) -> Iterator[Span]:
     >>> [(span.kind, text[span.start : span.end]) for span in cued_spans(text)]
     [('mrn', '00-123 456'), ('plan', 'ABC12345'), ('vehicle', '7KLM214')]
     """
-    for kind, pattern, least in _CUED:
-        for match in pattern.finditer(text):
+    for kind, pattern, least, cues in _CUED:
+        for match in matches_at(pattern, text, cues):
             value = match["v"].rstrip(" -./")
             signs = sum(map(str.isalnum, value))
             if (

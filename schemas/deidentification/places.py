@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from corpusmill.schemas.deidentification.lexicon import lexicon
-from corpusmill.schemas.deidentification.patterns import compiled
+from corpusmill.schemas.deidentification.patterns import compiled, matches_at, word_starts
 from corpusmill.schemas.deidentification.spans import Span
 
 SMALL_AREAS: Final = frozenset("036 059 063 102 203 556 692 790 821 823 830 831 878 879 884 890 893".split())
@@ -41,22 +41,41 @@ _STOPPED: Final = (
 )
 _UNIT: Final = r"(?:,?\s*(?:(?i:apt|apartment|unit|suite|ste|floor|fl|lot|trailer|bldg|rm)\b\.?\s*#?\s*|#\s*)[\w-]+)?"
 _STREET: Final = compiled(
-    rf"(?<![\w./-])\d{{1,6}}(?:-\d+)?[A-Z]?[ \t]+(?:[NSEW]{{1,2}}\.?[ \t]+|(?i:north|south|east|west)[ \t]+)?"
+    rf"(?=[\dPp])(?:(?<![\w./-])\d{{1,6}}(?:-\d+)?[A-Z]?[ \t]+(?:[NSEW]{{1,2}}\.?[ \t]+|(?i:north|south|east"
+    rf"|west)[ \t]+)?"
     rf"(?:{_STOPPED}(?:[A-Z0-9][\w'’.-]*)[ \t]+){{1,4}}?(?:{_SUFFIX}|(?i:{_SUFFIX})(?=[,.\n]|\s*\Z|[ \t]+(?i:apt"
     rf"|unit|suite|#)))\b(?![ \t]+[A-Z][a-z]+[ \t]+(?:said|saw))"
     rf"\.?(?:[ \t]+(?:[NSEW]{{1,2}}|North|South|East|West)\b)?{_UNIT}"
     rf"|\b\d{{1,6}}[ \t]+(?:Highway|Hwy|Route|County Road|State Road|US)[ \t]+\d+[A-Z]?\b"
     rf"|\b[Pp]\.?\s?[Oo]\.?[ \t]+(?:[Bb]ox|BOX)[ \t]+\d+"
-    rf"|(?<![\w./-])\d{{1,6}}[ \t]+(?:Broadway|BROADWAY|Avenue[ \t]+of[ \t]+[A-Z]\w+(?:[ \t]+[A-Z]\w+)?){_UNIT}"
+    rf"|(?<![\w./-])\d{{1,6}}[ \t]+(?:Broadway|BROADWAY|Avenue[ \t]+of[ \t]+[A-Z]\w+(?:[ \t]+[A-Z]\w+)?){_UNIT})"
 )
-_CITY: Final = r"[A-Z][\w'’.-]*[a-zA-Z](?:[ ][A-Z][\w'’.-]*[a-zA-Z]){0,2}"
+_CITY: Final = (
+    r"(?:(?:St|Ste|Mt|Ft)\.[ ])?[A-Z][\w'’.-]*[a-zA-Z](?:[ ](?:(?:St|Ste|Mt|Ft)\.[ ]|(?:du|de|la|del|des|of)[ ]"
+    r"|[ds]['’])?"
+    r"[A-Z][\w'’.-]*[a-zA-Z]){0,2}"
+)
 _AFTER_STREET: Final = compiled(
     rf"(?:,?\s+in\s+|,\s*|[ \t]*\n[ \t]*)(?P<city>{_CITY})(?=[,.;)\n]|\s+(?:{_CODES})\b|\s+[a-z]|\Z)"
 )
-_CITY_ZIP: Final = compiled(
-    rf"(?:(?P<city>{_CITY}),?\s+)?\b(?:{_CODES}|{_STATES})\.?,?\s+(?P<zip>\d{{5}}(?:-\d{{4}})?)(?![\w-]|\.\d)"
+_CODE: Final = compiled(r"(?=\d)(?<![\w-])\d{5}(?:-\d{4})?(?![\w-]|\.\d)")
+_STATE_BEFORE: Final = compiled(rf"(?:,?\s+|,|\b)(?:{_CODES}|{_STATES})\.?,?\s+\Z")
+_LONGEST_STATE: Final = 24
+_STATE: Final = compiled(rf",\s+(?:{_STATES}|(?!CT[ ])(?:{_CLEAR_CODES})\b)")
+_CITY_BEFORE: Final = compiled(rf"\b(?P<city>{_CITY})\Z")
+_LONGEST_CITY: Final = 60
+_ROMANCE: Final = compiled(
+    r"\b(?:in|to|from|of|at|near)[ ](?P<city>[A-Z][\w'’-]+[ ](?:du|de|de[ ]la|des|del|sur)[ ][A-Z][\w'’-]+)"
 )
-_CITY_STATE: Final = compiled(rf"\b(?P<city>{_CITY}),\s+(?:{_STATES}|(?:{_CLEAR_CODES})\b)")
+"""A place with a word of French or Spanish inside, as in `Fond du Lac`."""
+_HOME_WORDS: Final = frozenset(
+    "live lives living resides residing resident moved born native travel traveled travelled travels originally hails"
+    " home visiting flew trip returned grew relocated relocating transferred work works outside".split()
+)
+_FACILITY_WORDS: Final = frozenset(
+    "hospital medical clinic health healthcare nursing hospice infirmary rehabilitation rehab university college"
+    " school church manor care cancer surgery village laboratories pharmacy".split()
+)
 _ZIP: Final = compiled(r"\b(?i:zip(?:\s*code)?|postal\s+code)\s*(?:is|of)?[:\s#]*(?P<zip>\d{5}(?:-\d{4})?)(?![\w-])")
 _POSTCODE: Final = compiled(r"(?<![\w.-])[A-PR-UWYZ][A-HK-Y]?\d[A-Z\d]?\s\d[ABD-HJLNP-UW-Z]{2}(?![\w-])")
 _HOME: Final = compiled(
@@ -86,27 +105,19 @@ _FACILITY: Final = compiled(
 )
 _GENERIC: Final = frozenset(
     "the this that our your his her their at in to from of and for a an new local community general primary care"
-    " family pediatric pediatrics outpatient inpatient walk-in"
-    " urgent emergency memory pain wound cardiology neurology oncology urology surgery surgical medical medicine"
-    " psychiatric psychiatry"
-    " behavioral mental health eye dental women's womens men's children's childrens veterans dermatology"
-    " orthopedic orthopaedic orthopedics"
-    " gastroenterology gi endocrine endocrinology diabetes heart lung sleep stroke anticoagulation coumadin"
-    " infusion dialysis renal nephrology"
-    " hepatology liver transplant hematology rheumatology allergy ent gynecology obstetrics ob prenatal"
-    " antenatal fertility hiv id infectious"
-    " disease preoperative pre-op post-op postoperative follow-up device pacemaker rehabilitation rehab physical"
-    " occupational speech therapy"
-    " radiology imaging breast cancer vascular spine hand foot hip burn trauma outside referring another other"
-    " nursing skilled home day"
-    " regional county city state district acute long-term rural teaching tertiary patient mobile travel student"
-    " employee occupational retail"
-    " hospital course clinic hospice palliative during please after before admitted discharge discharged"
-    " transfer transferred continue prior"
-    " admission he she they we patient previous current plan follow follow-up return see seen mail-order"
-    " specialty flu vaccine vaccination"
-    " methadone suboxone smoking cessation nurse residential college university medical middle high elementary"
-    " graduate".split()
+    " family pediatric pediatrics outpatient inpatient walk-in urgent emergency memory pain wound cardiology neurology"
+    " oncology urology surgery surgical medical medicine psychiatric psychiatry behavioral mental health eye dental"
+    " women's womens men's children's childrens veterans dermatology orthopedic orthopaedic orthopedics"
+    " gastroenterology gi endocrine endocrinology diabetes heart lung sleep stroke anticoagulation coumadin infusion"
+    " dialysis renal nephrology hepatology liver transplant hematology rheumatology allergy ent gynecology obstetrics"
+    " ob prenatal antenatal fertility hiv id infectious disease preoperative pre-op post-op postoperative follow-up"
+    " device pacemaker rehabilitation rehab physical occupational speech therapy radiology imaging breast cancer"
+    " vascular spine hand foot hip burn trauma outside referring another other nursing skilled home day regional"
+    " county city state district acute long-term rural teaching tertiary patient mobile travel student employee"
+    " occupational retail hospital course clinic hospice palliative during please after before admitted discharge"
+    " discharged transfer transferred continue prior admission he she they we patient previous current plan follow"
+    " follow-up return see seen mail-order specialty flu vaccine vaccination methadone suboxone smoking cessation"
+    " nurse residential college university medical middle high elementary graduate".split()
 )
 
 
@@ -123,22 +134,37 @@ def place_spans(text: str) -> Iterator[Span]:
         city = _AFTER_STREET.match(text, match.end())
         if city is not None and not _KEPT.match(city["city"]) and not _is_common(city["city"]):
             yield Span(*city.span("city"), "place")
-    for match in _CITY_ZIP.finditer(text):
-        if match["city"] is not None:
-            yield Span(*match.span("city"), "place")
-        yield Span(*match.span("zip"), "place", short_zip(match["zip"]))
-    yield from (Span(*match.span("city"), "place") for match in _CITY_STATE.finditer(text))
-    yield from (Span(*match.span("zip"), "place", short_zip(match["zip"])) for match in _ZIP.finditer(text))
+    for code in _CODE.finditer(text):
+        state = _STATE_BEFORE.search(text, max(0, code.start() - _LONGEST_STATE), code.start())
+        if state is not None:
+            city = _CITY_BEFORE.search(text, max(0, state.start() - _LONGEST_CITY), state.start())
+            if city is not None:
+                yield Span(*city.span("city"), "place")
+            yield Span(*code.span(), "place", short_zip(code[0]))
+    for state in _STATE.finditer(text):
+        city = _CITY_BEFORE.search(text, max(0, state.start() - _LONGEST_CITY), state.start())
+        if city is not None:
+            yield Span(*city.span("city"), "place")
+    yield from (Span(*match.span("city"), "place") for match in _ROMANCE.finditer(text))
+    words = word_starts(text)
+    if "zip" in words or "postal" in words:
+        yield from (Span(*match.span("zip"), "place", short_zip(match["zip"])) for match in _ZIP.finditer(text))
     yield from (Span(*match.span(), "place") for match in _POSTCODE.finditer(text))
-    for match in _HOME.finditer(text):
-        if not _KEPT.match(match["city"]) and not _is_common(match["city"]):
+    for match in matches_at(_HOME, text, _HOME_WORDS):
+        is_common = _is_common(match["city"]) and " " not in match["city"]
+        if not _KEPT.match(match["city"]) and not is_common and not _has_excluded(match["city"]):
             yield Span(*match.span("city"), "place")
+
+
+def _has_excluded(city: str) -> bool:
+    """Return whether *city* has a word of hospitals and notes, as in `in Physical Therapy`."""
+    return not lexicon().no_names.isdisjoint(city.casefold().split())
 
 
 def _facilities(text: str) -> Iterator[Span]:
-    for match in _FACILITY.finditer(text):
+    for match in _FACILITY.finditer(text) if not word_starts(text).keys().isdisjoint(_FACILITY_WORDS) else ():
         words = list(re.finditer(r"[\w'’-]+", match["first"]))
-        while words and words[0][0].casefold() in _GENERIC:
+        while words and words[0][0].casefold() in _GENERIC and [word[0] for word in words[:2]] != ["Our", "Lady"]:
             words = words[1:]
         if words and not all(word[0].casefold() in _GENERIC for word in words):
             yield Span(match.start() + words[0].start(), match.end(), "place")

@@ -51,10 +51,17 @@ def deidentified(text: str, *, known: Known = NOBODY, treatment: Treatment | Non
     'Mrs. <NAME>, MRN <MRN>, was seen on 2019; BP 120/80.'
     """
     treatment = treatment or Treatment()
+    spans = identifier_spans(text, known=known, shift_days=treatment.shift_days)
+    spans = [_treated(span, text, treatment) for span in spans if span.kind in treatment.kinds]
+    return replaced(text, spans, placeholders=_PLACEHOLDERS)
+
+
+def identifier_spans(text: str, *, known: Known = NOBODY, shift_days: int | None = None) -> list[Span]:
+    """Return the identifiers of *text*, of all kinds."""
     claims = Claims(text)
     for find in (
         contact_spans,
-        partial(date_spans, births=known.births, shift_days=treatment.shift_days),
+        partial(date_spans, births=known.births, shift_days=shift_days),
         partial(value_spans, values=known.values),
         own_form_spans,
         cued_spans,
@@ -64,8 +71,7 @@ def deidentified(text: str, *, known: Known = NOBODY, treatment: Treatment | Non
         long_spans,
     ):
         claims.add(find(text))
-    spans = [_treated(span, text, treatment) for span in claims.spans if span.kind in treatment.kinds]
-    return replaced(text, spans, placeholders=_PLACEHOLDERS)
+    return claims.spans
 
 
 def _treated(span: Span, text: str, treatment: Treatment) -> Span:

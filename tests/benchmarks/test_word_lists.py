@@ -12,13 +12,15 @@ def test_only_names_that_are_also_words_or_rare_are_marked() -> None:
     """A name without a mark is removed wherever it stands, so an ordinary word must never lack its mark."""
     common = common_words("desk grace smith Smith's Grace naïve", names={"smith"})
 
-    family = family_names({"smith": 1.0, "grace": 0.1, "ng": 0.01}, common)
-    given = given_names([{"grace": 0.3, "anna": 0.4}, {"zebulon": 0.004}], common)
+    family = family_names({"smith": 1.0, "grace": 0.1, "ng": 0.01}, common, {"smith"})
+    given = given_names(
+        [{"grace": 0.3, "anna": 0.4}, {"zebulon": 0.004}], {"ngozi": 1200, "lyric": 9000, "rare": 99}, common, {"lyric"}
+    )
 
     assert {"desk", "grace", "stenosis"} <= common
     assert not {"smith", "Smith's", "naïve"} & common
     assert family == ["grace*", "ng*", "smith"]
-    assert given == ["anna", "grace*", "zebulon*"]
+    assert given == ["anna", "grace*", "lyric*", "ngozi", "zebulon*"]
 
 
 def test_a_frequent_name_is_no_word_unless_notes_have_the_word() -> None:

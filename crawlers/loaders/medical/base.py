@@ -28,7 +28,7 @@ class Note:
         patient: What identifies the patient; it decides by how much dates move. None: the record's own id.
         known: What the record says about its people.
         day: The date of the note.
-        metadata: Facts that identify nobody.
+        metadata: Further facts; those of several words are de-identified like a text.
     """
 
     native: bytes
@@ -65,8 +65,14 @@ class MedicalRecords(Streamed):
         treatment = Treatment.of(options, patient=patient)
         text, counts = deidentified(note.text, known=note.known, treatment=treatment)
         title, in_title = deidentified(note.title or "", known=note.known, treatment=treatment)
-        metadata = dict(note.metadata)
-        if total := counts + in_title:
+        metadata: dict[str, str] = {}
+        in_metadata: Counter[str] = Counter()
+        for key, value in note.metadata.items():
+            metadata[key], found = (
+                deidentified(value, known=note.known, treatment=treatment) if " " in value else (value, {})
+            )
+            in_metadata.update(found)
+        if total := counts + in_title + in_metadata:
             metadata[COUNTED] = counted(total)
         if treatment.key is not None and note.patient:
             metadata["patient"] = pseudonym(treatment.key, "patient", note.patient)

@@ -330,9 +330,7 @@ def _person(element: dict[str, Any], key: str, gathered: Gathered) -> None:
         _address(element, gathered)
     elif key == "telecom" and isinstance(element.get("value"), str):
         gathered.value(element["value"], _TELECOM.get(str(element.get("system")), "phone"))
-    elif key in ("identifier", "masterIdentifier", "accessIdentifier", "groupIdentifier") and isinstance(
-        element.get("value"), str
-    ):
+    elif key.casefold().endswith("identifier") and isinstance(element.get("value"), str):
         gathered.value(element["value"], _identifier_kind(element))
     elif key in _PERSON_KEYS and isinstance(element.get("display"), str) and "code" not in element:
         _displayed(element, key, gathered)

@@ -7,7 +7,7 @@ from typing import Final
 
 _VENDORED_FOLDERS: Final = re.compile(
     r"(?:^|/)(?:node_modules|bower_components|vendors?|_vendor|third[-_]?party|3rd[-_]?party|externals?|extern|Godeps"
-    r"|Carthage|Pods|\.yarn|dist|site-packages)/",
+    r"|Carthage|Pods|\.yarn|\.venv|venv|virtualenv|dist|site-packages)/",
     re.IGNORECASE,
 )
 _VENDORED_NAMES: Final = re.compile(
@@ -20,7 +20,7 @@ _GENERATED_NAMES: Final = re.compile(
     r"(?:^|/)(?:package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.ya?ml|bun\.lock|deno\.lock|Cargo\.lock"
     r"|poetry\.lock|Pipfile\.lock|pdm\.lock|uv\.lock|pixi\.lock|composer\.lock|Gemfile\.lock|go\.sum|flake\.lock"
     r"|mix\.lock|pubspec\.lock|Podfile\.lock|packages\.lock\.json|gradle\.lockfile|Package\.resolved|conda-lock\.yml"
-    r"|gradlew(?:\.bat)?|mvnw(?:\.cmd)?"
+    r"|gradlew(?:\.bat)?|mvnw(?:\.cmd)?|[^/]*\.tab\.[ch]|lex\.yy\.c|moc_[^/]*\.cpp|ui_[^/]*\.h|qrc_[^/]*\.cpp"
     r"|[^/]*[.-]min\.(?:js|mjs|css)|[^/]*\.(?:js|css|mjs|ts)\.map"
     r"|[^/]*_pb2(?:_grpc)?\.pyi?|[^/]*\.pb(?:\.gw)?\.go|[^/]*_grpc\.pb\.go|[^/]*\.pb\.(?:cc|h|c|rb|swift)|[^/]*_pb\.(?:js|ts|d\.ts|rb)"
     r"|[^/]*\.(?:g|freezed|gr)\.dart|[^/]*\.(?:designer|g|g\.i)\.cs|[^/]*\.generated\.\w+|[^/]*_generated\.(?:go|h|rs|py|ts)"

@@ -77,6 +77,8 @@ class Repository:
         """
         found = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         id = found.stdout.decode().split("\n")[-2] if found.stdout.endswith(b"\n") else ""
+        if found.stderr.strip() and not id:  # a missing revision prints nothing
+            raise self._damaged(_reason(found.stderr))
         if found.returncode or not id:
             problem = f"the repository has no revision `{revision}`"
             hint = "name a branch, a tag or a commit; `git for-each-ref` lists them"

@@ -52,7 +52,7 @@ class Deidentify(Deidentification, Stage):
         examples=[["specialty"]],
     )
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     masks: ClassVar[bool] = True
     personal_data: ClassVar[PersonalData | None] = PersonalData(signals="deidentify.", is_fixed_form=False)
     card_line: ClassVar[str | None] = "removes the identifiers of the Safe Harbor rule from medical texts"

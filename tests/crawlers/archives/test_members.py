@@ -233,7 +233,7 @@ def test_a_tar_keeps_its_readable_members(tmp_path: Path) -> None:
     assert texts(loaded(tmp_path, "cut.tar!/*.txt")) == {
         "good.txt": "good",
         "cut.tar!/cut.txt": "error.truncated",
-        "cut.tar": "error.damaged",
+        "cut.tar": "error.truncated",
     }
     assert texts(loaded(tmp_path, "cut.tar.gz!/*.txt")) == {
         "g.txt": "g",
@@ -300,3 +300,52 @@ def test_a_pattern_without_members_is_an_error_with_a_hint(tmp_path: Path, path:
     with pytest.raises(SourceError) as error:
         loaded(tmp_path, path)
     assert error.value.hint
+
+
+def with_raw_names(names: list[bytes]) -> bytes:
+    """Return a zip whose names are these bytes, without the flag of UTF-8, as Windows writes them."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for letter, name in zip("AB", names, strict=True):
+            archive.writestr(letter * len(name), "text")
+    result = data.getvalue()
+    for letter, name in zip("AB", names, strict=True):
+        result = result.replace(letter.encode() * len(name), name)
+    return result
+
+
+@pytest.mark.parametrize(
+    ("codec", "names"),
+    [
+        ("cp932", ["報告書/東京の資料.txt", "表示と機能について.txt"]),
+        ("cp866", ["Отчёты/Москва и область.txt", "Погода вчера вечером.txt"]),
+        ("cp437", ["Grüße.txt", "Fuß ball.txt"]),
+        ("utf-8", ["Grüße.txt", "日本.txt"]),
+    ],
+)
+def test_names_in_the_encoding_of_a_country_are_recognized(tmp_path: Path, codec: str, names: list[str]) -> None:
+    """They are ids; a letter of Shift_JIS may contain a backslash, which is no folder."""
+    (tmp_path / "a.zip").write_bytes(with_raw_names([name.encode(codec) for name in names]))
+
+    assert set(texts(loaded(tmp_path, "a.zip!/**/*.txt"))) == set(names)
+
+
+def test_members_that_share_bytes_are_set_aside(tmp_path: Path) -> None:
+    """A zip of 180 kB can otherwise expand to terabytes, each member within all bounds."""
+    data = zip_of({"a.txt": b"a" * 4000, "b.txt": b"b" * 4000, "c.txt": b"good"})
+    second = data.index(b"PK\x01\x02", data.index(b"PK\x01\x02") + 4)
+    data = data[: second + 42] + struct.pack("<I", 0) + data[second + 46 :]  # b begins where a does
+    (tmp_path / "a.zip").write_bytes(data)
+
+    found = texts(loaded(tmp_path, "a.zip!/*.txt"))
+
+    assert found == {"a.zip!/a.txt": "error.too_large", "a.zip!/b.txt": "error.too_large", "c.txt": "good"}
+
+
+def test_many_small_bombs_are_a_bomb(tmp_path: Path) -> None:
+    """Each member stays below the size at which one alone is judged."""
+    (tmp_path / "a.zip").write_bytes(zip_of({f"{name}.txt": b"0" * (30 << 20) for name in "abc"} | {"ok.txt": b"fine"}))
+
+    found = texts(loaded(tmp_path, "a.zip!/*.txt"))
+
+    assert found == {"ok.txt": "fine"} | {f"a.zip!/{name}.txt": "error.too_large" for name in "abc"}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import hashlib
 import json
+import random
+import subprocess
+import sys
 import tempfile
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -16,6 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow.parquet import encryption
 
 from corpusmill.crawlers.loaders.jsonl import JsonLines
 from corpusmill.crawlers.loaders.parquet import Parquet
@@ -178,7 +183,7 @@ def test_a_damaged_file_is_set_aside(tmp_path: Path, keep: float) -> None:
 
     (row,) = [row for start, end in Parquet().slices(str(path)) for row in rows(Parquet(), path, start=start, end=end)]
 
-    assert row["rule"] == "error.damaged"
+    assert row["rule"] == ("error.empty" if keep == 0 else "error.damaged")
     assert row["record_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert "not a readable Parquet file" in row["message"]
 
@@ -290,3 +295,74 @@ def test_a_text_that_is_not_utf_8_is_set_aside(tmp_path: Path) -> None:
 
     assert (first["rule"], first["message"]) == ("error.encoding", "the text or the id is not valid Unicode")
     assert second["text"] == "garçon"
+
+
+class Keys(encryption.KmsClient):  # type: ignore[misc]
+    """Keeps keys without wrapping them, which is enough for a test."""
+
+    def wrap_key(self, key: bytes, name: str) -> str:
+        return base64.b64encode(key).decode()
+
+    def unwrap_key(self, wrapped: str, name: str) -> bytes:
+        return base64.b64decode(wrapped)
+
+
+@pytest.mark.parametrize("has_plain_footer", [False, True])
+def test_an_encrypted_file_is_set_aside(tmp_path: Path, has_plain_footer: bool) -> None:
+    """With a plain footer, pyarrow ended the whole process."""
+    table = pa.table({"id": ["1"], "text": ["secret"]})
+    settings = encryption.EncryptionConfiguration("f", column_keys={"c": ["text"]}, plaintext_footer=has_plain_footer)
+    factory = encryption.CryptoFactory(lambda _: Keys())
+    properties = factory.file_encryption_properties(encryption.KmsConnectionConfig(), settings)
+    with pq.ParquetWriter(tmp_path / "a.parquet", table.schema, encryption_properties=properties) as writer:
+        writer.write_table(table)
+    pq.write_table(table, tmp_path / "b.parquet")
+
+    (row,) = rows(Parquet(), tmp_path / "a.parquet")
+
+    assert row["rule"] == "error.encrypted"
+    assert [row["text"] for row in rows(Parquet(), tmp_path / "b.parquet")] == ["secret"]
+
+
+def test_a_file_of_another_format_is_set_aside(tmp_path: Path) -> None:
+    """The reason is not damage, and says what was expected."""
+    (tmp_path / "a.parquet").write_text("id,text\n1,a\n")
+
+    (row,) = rows(Parquet(), tmp_path / "a.parquet")
+
+    assert row["rule"] == "error.wrong_format"
+
+
+def test_the_text_may_be_a_field_of_an_object(tmp_path: Path) -> None:
+    """`text_field: page.body` names it as a template does; a column of objects gives the hint."""
+    path = write(tmp_path, pa.table({"id": ["1", "2"], "page": [{"body": "inner"}, None], "words": [["a"], ["b"]]}))
+
+    found = rows(Parquet(text_field="page.body"), path)
+
+    assert [row["text"] for row in found] == ["inner", None]
+    for field, hint in (("page", "text_field: page.body"), ("words", '"{words}"')):
+        with pytest.raises(SourceError) as error:
+            Parquet(text_field=field).check(str(path))
+        assert hint in str(error.value.hint)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from /proc")
+def test_a_large_row_group_is_read_in_pieces(tmp_path: Path) -> None:
+    """A file of one row group would otherwise need the memory of its largest column in each worker."""
+    path = tmp_path / "a.parquet"
+    text = random.Random(1).randbytes(1000)
+    texts = pa.array([(number.to_bytes(4, "big") + text).hex() for number in range(40_000)])
+    pq.write_table(pa.table({"text": texts}), path, use_dictionary=False, compression=None, row_group_size=40_000)
+    script = (
+        "import re, sys\nfrom pathlib import Path\nfrom corpusmill.crawlers.loaders.parquet import Parquet\n"
+        "peak = lambda: int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1])\n"
+        "next(Parquet().read(sys.argv[2], name='')); before = peak()\n"
+        "rows = sum(batch.num_rows for batch in Parquet().read(sys.argv[1], name='')); print(rows, peak() - before)"
+    )
+    small = tmp_path / "b.parquet"
+    pq.write_table(pa.table({"text": ["a"]}), small)
+
+    out = subprocess.run([sys.executable, "-c", script, path, small], capture_output=True, text=True, check=True).stdout
+
+    number, kib = map(int, out.split())
+    assert (number, kib < 50_000) == (40_000, True)

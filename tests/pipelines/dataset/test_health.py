@@ -1,11 +1,15 @@
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from corpusmill.crawlers.load import load
+from corpusmill.crawlers.loaders.streams import sha256_of
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.health import damaged_files, repaired, verified
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import UnfinishedError
+from tests.crawlers.test_load import source
 from tests.pipelines.dataset.corpora import docs, publish_version, write_raw
 from tests.read_only import read_only
 
@@ -150,3 +154,18 @@ def test_an_empty_workspace_can_be_checked(workspace: Workspace) -> None:
     assert verified(workspace) == []
     assert [row["status"] for row in repaired(workspace)] == ["ok"]
     assert not workspace.root.exists()
+
+
+def test_a_damaged_member_of_an_archive_is_named(workspace: Workspace, tmp_path: Path) -> None:
+    """The archive is there, but the record that a run reads is another one."""
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("good.txt", "a good text")
+        archive.writestr("bad.txt", "a text that rots")
+    load(source("a.zip!/*.txt"), workspace.store.below("raw/a"), base=tmp_path)
+    assert [row["status"] for row in verified(workspace, member_hash=sha256_of)] == ["ok"]
+    path.write_bytes(path.read_bytes().replace(b"rots", b"ROTS"))
+
+    (row,) = verified(workspace, member_hash=sha256_of)
+
+    assert row["found"] == f"{path}!/bad.txt: the member is damaged: Bad CRC-32 for file 'bad.txt'"

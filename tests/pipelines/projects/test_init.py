@@ -2,8 +2,11 @@
 
 import bz2
 import gzip
+import io
 import json
 import lzma
+import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -268,3 +271,48 @@ def test_ids_that_name_one_record_each_stay_as_they_are(tmp_path: Path, parts: l
 
     (source,) = sources(read(started.recipe)).values()
     assert (source.id_field, source.options.get("id_from")) == ("id", None)
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tar.gz", ".tar.zst"])
+def test_members_of_archives_become_sources(tmp_path: Path, suffix: str) -> None:
+    """A corpus often comes as one archive, which is read without being unpacked."""
+    members = {"a/one.txt": b"One long text.", "a/t.csv": b"id,body\n1,words of a row\n", "a/.hid.md": b"# Hidden"}
+    path = tmp_path / f"all{suffix}"
+    if suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, data in members.items():
+                archive.writestr(name, data)
+    else:
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as tar:
+            for name, data in members.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+        pack = gzip.compress if suffix.endswith("gz") else zstandard.compress
+        path.write_bytes(pack(packed.getvalue()))
+
+    init(tmp_path / "project", source=str(path), loaders=LOADERS)
+
+    found = sources(read(tmp_path / "project" / "recipe.yaml")).values()
+    assert {(source.format, source.path, source.text_field) for source in found} == {
+        ("text", f"{path}!/**/*.txt", None),
+        ("csv", f"{path}!/**/*.csv", "body"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "form"),
+    [
+        ("feed.json", b'{"version": "https://jsonfeed.org/version/1.1", "items": []}', "feed"),
+        ("a.warc.wat", b"WARC/1.0\r\nWARC-Type: metadata\r\n", "warc"),
+        ("a.xml", "<mediawiki xmlns='x'>".encode("utf-16"), "wikipedia"),
+    ],
+)
+def test_formats_behind_general_names_are_recognized(tmp_path: Path, name: str, data: bytes, form: str) -> None:
+    """Each of them was taken for another format, or left out."""
+    (tmp_path / name).write_bytes(data)
+
+    init(tmp_path / "project", source=str(tmp_path / name), loaders=LOADERS)
+
+    assert f"format: {form}\n" in (tmp_path / "project" / "recipe.yaml").read_text()

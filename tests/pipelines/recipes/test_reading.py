@@ -308,7 +308,11 @@ def test_the_json_schema_allows_what_the_reader_allows(tmp_path: Path) -> None:
     resolved = load(tmp_path).recipe.model_dump(mode="json")
 
     assert not list(validator.iter_errors(resolved))
+    lines = {"name": "a", "format": "jsonl", "path": "x", "text": "{title}: {body}"}
+    assert not list(validator.iter_errors(resolved | {"sources": [{"load": lines}]}))
     for broken in (
+        resolved | {"sources": [{"load": lines | {"text_field": "body"}}]},
+        resolved | {"sources": [{"load": lines | {"format": "html"}}]},
         resolved | {"stagse": []},
         resolved | {"stages": ["mrak"]},
         resolved | {"stages": [{"mark": {"threshold": 2}}]},

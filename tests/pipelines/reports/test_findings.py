@@ -19,7 +19,10 @@ def test_the_small_version_has_its_findings(figures: dict[str, Any]) -> None:
     """Each sentence has its figures."""
     result = by_code(figures)
 
-    assert result["unknown_license"]["text"] == "The license of 68.8 % of the documents (172) is unknown."
+    assert (
+        result["unknown_license"]["text"]
+        == "The license of 68.8 % of the documents (172) is unknown: `site` (150) and `readmes` (22)."
+    )
     assert result["restricted_license"]["level"] == "warning"
     assert "CC-BY-NC-4.0" in result["restricted_license"]["text"]
     assert result["errors"]["text"] == "5 records (1.2 %) could not be read: `error.encoding`."

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpusmill.schemas.decoding.texts import decode_text
+from corpusmill.schemas.decoding.texts import codec_of_text, decode_text
 from corpusmill.schemas.errors import DataError
 
 WEST = {
@@ -152,3 +152,17 @@ def test_a_single_non_ascii_byte_in_a_long_text_is_in_the_sample() -> None:
     text = "plain words " * 20_000 + "and that’s all."
 
     assert decode_text(text.encode("cp1252")) == text
+
+
+@pytest.mark.parametrize("codec", ["cp932", "euc_jp"])
+def test_a_repeated_sentence_is_no_evidence_for_another_encoding(codec: str) -> None:
+    """Sentences without spaces were counted each time in Japanese, and three times in encodings of single bytes."""
+    sentences = ["東京都の人口は約千四百万人で、世界最大級の都市である。", "ソフトウェアの表を読み込む必要があります。"]
+    text = "".join(f"{number},{sentences[number % 2]}\n" for number in range(300))
+
+    assert decode_text(text.encode(codec)) == text
+
+
+def test_iso_2022_jp_is_recognized_at_the_beginning_of_a_file() -> None:
+    """Its bytes are ASCII, so that it passed for UTF-8 in tables."""
+    assert codec_of_text("表を読む\n".encode("iso2022_jp")) == "iso2022_jp"

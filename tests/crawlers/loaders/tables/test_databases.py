@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import sqlite3
@@ -69,6 +70,8 @@ def test_a_database_in_an_archive_or_compressed_is_read(database: Path, monkeypa
         ({"query": "DELETE FROM articles"}, "may only read"),
         ({"query": "ATTACH 'x' AS y"}, "may only read"),
         ({"query": "SELEC"}, "syntax error"),
+        ({"query": "SELECT 1 AS text; DELETE FROM articles"}, "one statement"),
+        ({"query": "SELECT text, title AS text FROM articles"}, "two columns have the name `text`"),
         ({"text_field": "body"}, "has no column `body`"),
     ],
 )
@@ -89,15 +92,56 @@ def test_a_query_without_end_is_stopped(database: Path, monkeypatch: pytest.Monk
     assert row["rule"] == "error.too_complex"
 
 
-@pytest.mark.parametrize("data", [b"SQLite format 3\0" + b"x" * 5000, b"no database", b""])
-def test_a_damaged_database_is_one_row(tmp_path: Path, data: bytes) -> None:
+def test_a_full_text_index_and_generated_columns_are_read(tmp_path: Path) -> None:
+    """The tables behind an index are not tables of their own, and a computed column is one of the table."""
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        connection.execute("CREATE VIRTUAL TABLE pages USING fts5(title, text)")
+        connection.execute("INSERT INTO pages VALUES ('T', 'indexed words')")
+    with sqlite3.connect(tmp_path / "b.db") as computed:
+        computed.execute("CREATE TABLE pages (title TEXT, text TEXT GENERATED ALWAYS AS (title || '!'))")
+        computed.execute("INSERT INTO pages (title) VALUES ('T')")
+    connection.close()
+    computed.close()
+
+    found = [rows(Sqlite(), tmp_path / name)[0] for name in ("a.db", "b.db")]
+
+    assert [(row["title"], row["text"]) for row in found] == [("T", "indexed words"), ("T", "T!")]
+
+
+def test_the_log_of_an_open_database_belongs_to_it(tmp_path: Path) -> None:
+    """Rows that are only in the log are read, and reading writes no file beside the database."""
+    path = tmp_path / "a.db"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("CREATE TABLE pages (id, text)")
+    connection.execute("INSERT INTO pages VALUES ('1', 'in the log')")
+    connection.commit()
+
+    assert [row["text"] for row in rows(Sqlite(), path)] == ["in the log"]
+    assert Sqlite().companions(str(path)) == (f"{path}-wal",)
+    connection.close()
+    assert Sqlite().companions(str(path)) == ()
+    assert [row["text"] for row in rows(Sqlite(), path)] == ["in the log"]
+    assert [each.name for each in tmp_path.iterdir()] == ["a.db"]
+
+
+@pytest.mark.parametrize(
+    ("data", "rule"),
+    [
+        (b"SQLite format 3\0" + b"x" * 5000, "error.damaged"),
+        (b"no database", "error.wrong_format"),
+        (b"", "error.empty"),
+        (random.Random(1).randbytes(8192), "error.encrypted"),
+    ],
+)
+def test_a_damaged_database_is_one_row(tmp_path: Path, data: bytes, rule: str) -> None:
     """Its message names the file."""
     path = tmp_path / "a.db"
     path.write_bytes(data)
 
     (row,) = rows(Sqlite(), path)
 
-    assert row["rule"] == "error.damaged"
+    assert row["rule"] == rule
     assert row["message"].startswith("name: ")
 
 
@@ -154,6 +198,20 @@ def test_a_hugging_face_folder_is_exported_through_the_library(tmp_path: Path) -
         load(source("nothing", "huggingface"), tmp_path / "raw", base=tmp_path)
 
 
+def test_a_class_of_a_hugging_face_data_set_is_its_name(tmp_path: Path) -> None:
+    """A template of `{label}: {text}` would otherwise have numbers that only the library can explain."""
+    datasets = pytest.importorskip("datasets")
+    kinds = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["bad", "good"])})
+    table = datasets.Dataset.from_dict({"text": ["one", "two"], "label": [1, None]}, features=kinds)
+    table.save_to_disk(tmp_path / "saved")
+    wanted = source("saved", "huggingface", text_field="{label}: {text}")
+
+    manifest = load(wanted, tmp_path / "raw", base=tmp_path)
+
+    found = rows(loader_of(wanted), tmp_path / "raw" / manifest.files[0].path)
+    assert [row["text"] for row in found] == ["good: one", ": two"]
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run a real PostgreSQL on the loopback interface, and return the address of a database."""
@@ -207,7 +265,17 @@ def test_rows_of_a_query_are_exported_once(server: str, tmp_path: Path, monkeypa
         "tags": '["x","y"]',
     }
     assert server not in (tmp_path / "raw" / "manifest.json").read_text()
-    for query, problem in (("SELECT nope FROM notes", "nope"), ("DELETE FROM notes", "query fails")):
+    times = "SELECT 'x' AS text, 'infinity'::date AS day, '24:00'::time AS hour, '4713-01-01 BC'::timestamptz AS at"
+    manifest = load(source("${DATABASE_URL}", "postgresql", query=times), tmp_path / "raw", base=tmp_path)
+    (row,) = rows(loader_of(wanted), tmp_path / "raw" / manifest.files[0].path)
+    assert row["metadata"] == {"at": "4713-01-01 00:00:00+00 BC", "day": "infinity", "hour": "24:00:00"}
+    problems = {
+        "SELECT nope FROM notes": "nope",
+        "DELETE FROM notes": "query fails",
+        "SELECT text, id AS text FROM notes": "two columns have the name `text`",
+        r"SELECT id, '\x01'::bytea AS text FROM notes": "column `text` has bytes",
+    }
+    for query, problem in problems.items():
         with pytest.raises(SourceError, match=problem):
             load(source("${DATABASE_URL}", "postgresql", query=query), tmp_path / "raw", base=tmp_path)
     with pytest.raises(UnfinishedError):
