@@ -139,7 +139,7 @@ def _documents(plan: Plan, inputs: Sequence[SourceInput]) -> Documents:
         return assumed * sample.unread
     if sum(sizes.values()) < SMALL_BYTES and assumed.text_bytes < SMALL_BYTES:
         return replace(assumed, rows=_rows(sample), living=_rows(sample))
-    return _measured(plan, scan, sample)
+    return _measured(plan, scan, sample) or assumed
 
 
 def _with_views(documents: Documents, plan: Plan) -> Documents:
@@ -174,8 +174,11 @@ def _assumed(scan: Scan, inputs: Sequence[SourceInput]) -> Documents:
     return documents
 
 
-def _measured(plan: Plan, scan: Scan, sample: Sample) -> Documents:
-    """Return estimates from *sample*, and from the stages that reject its records one at a time."""
+def _measured(plan: Plan, scan: Scan, sample: Sample) -> Documents | None:
+    """Return estimates from *sample*, and from the stages that reject its records one at a time.
+
+    None if no text can be extracted from the sample, for example because a stage before needs all records.
+    """
     rows = _rows(sample)
     written = {scan.name: _bytes_of(sample, sample.batch)}
     memory = sum(s.weight * sample.batch.slice(s.start, s.stop - s.start).nbytes for s in sample.strata)
@@ -186,6 +189,8 @@ def _measured(plan: Plan, scan: Scan, sample: Sample) -> Documents:
         except Exception as error:  # noqa: BLE001 - the run itself reports errors of a step
             _log.info("a step failed on the sample", extra={"step": step.name, "error": repr(error)})
             break
+    if "text" not in batch.schema.names:
+        return None
     alive = pc.is_null(batch["rule"])
     texts = only_where(alive, batch["text"])
     excerpts = sample_texts(batch["id"], batch["text"], pc.invert(alive))
