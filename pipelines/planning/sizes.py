@@ -23,6 +23,7 @@ from corpusmill.pipelines.engines.batches import only_where
 from corpusmill.pipelines.engines.context import TaskContext, running
 from corpusmill.pipelines.engines.layers import layer_batch
 from corpusmill.pipelines.engines.plan import Plan
+from corpusmill.pipelines.planning.plan import DELETIONS
 from corpusmill.pipelines.planning.sample import Sample, read_sample
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.stages.apply import Apply
@@ -127,7 +128,8 @@ def documents_of(plan: Plan, inputs: Sequence[SourceInput]) -> Documents:
 
 def _documents(plan: Plan, inputs: Sequence[SourceInput]) -> Documents:
     sizes = {source.path(file): file.size for source in inputs for file in source.manifest.files}
-    scan = [step for step in plan.steps if isinstance(step, Scan) and step.stage is None][-1]
+    scans = [step for step in plan.steps if isinstance(step, Scan) and step.stage is None]
+    scan = [step for step in scans if step.name != DELETIONS][-1]  # which reads no documents
     assumed = _assumed(scan, inputs)
     try:
         with _task(scan):

@@ -265,18 +265,15 @@ def test_members_that_are_set_aside_do_not_prevent_the_estimate(tmp_path: Path) 
 
 
 def test_a_source_with_deletions_has_an_estimate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No stage runs on its sample, so the estimate is that of the sizes of its files; without it, no run starts."""
+    """The step that reads the deletions reads no documents: a sample of it ended the run with an error."""
     citation = "<PubmedArticle><MedlineCitation><PMID>{}</PMID><Article><Abstract><AbstractText>{}</AbstractText>"
     citation += "</Abstract></Article></MedlineCitation></PubmedArticle>"
     abstracts = "".join(citation.format(index, "words " * 200) for index in range(10))
+    deleted = "<DeleteCitation><PMID>3</PMID></DeleteCitation>"
     monkeypatch.setattr("corpusmill.pipelines.planning.sizes.SMALL_BYTES", 0)
-    (tmp_path / "a.xml").write_text(f"<PubmedArticleSet>{abstracts}</PubmedArticleSet>")
+    (tmp_path / "a.xml").write_text(f"<PubmedArticleSet>{abstracts}{deleted}</PubmedArticleSet>")
     path = tmp_path / "recipe.yaml"
-    (tmp_path / "a.html").write_text(f"<p>{'words ' * 200}</p>")
-    path.write_text(
-        "dataset: d\nsources:\n  - load: {name: s, format: medline, path: a.xml}\n"
-        "  - load: {name: p, format: html, path: a.html}\nstages: [extract]\n"
-    )
+    path.write_text("dataset: d\nsources:\n  - load: {name: s, format: medline, path: a.xml}\nstages: [extract]\n")
 
     found = estimate(path, tmp_path / "workspace")
 
