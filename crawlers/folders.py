@@ -20,6 +20,9 @@ def own_files(folder: Path, *, hidden: bool = False) -> Iterator[Path]:
 
     Args:
         hidden: Also yield hidden files, and those in hidden folders.
+
+    Raises:
+        SourceError: A folder cannot be read, so its files would be lost without a word.
     """
     root = os.path.realpath(folder)  # unlike `Path.resolve`, it does not raise for links that lead to themselves
     for path in _entries(folder, hidden=hidden):
@@ -32,6 +35,11 @@ def skipped_links(folder: Path) -> int:
     root = os.path.realpath(folder)
     links = (path for path in _entries(folder, hidden=False) if path.is_symlink())
     return sum(not (path.is_file() and _is_inside(path, root)) for path in links)
+
+
+def special_files(folder: Path) -> int:
+    """Return how many entries in *folder* `own_files` skips because they are pipes, sockets or devices."""
+    return sum(not path.is_symlink() and not path.is_file() for path in _entries(folder, hidden=False))
 
 
 def linked_files(folder: Path, *, hidden: bool = False) -> Iterator[Path]:
@@ -69,10 +77,13 @@ def _entries(folder: Path, *, hidden: bool, searched: set[str] | None = None) ->
     """Yield the files at any depth under *folder*, and its links, without following them.
 
     Args:
-        searched: Real paths of folders to leave out; those of all folders that were searched are added. Then a folder
-            that cannot be read is an error. None: it is left out, and no folder is searched twice anyway.
+        searched: Real paths of folders to leave out; those of all folders that were searched are added. None: no
+            folder is searched twice anyway.
+
+    Raises:
+        SourceError: A folder cannot be read.
     """
-    for place, folders, files in os.walk(folder, onerror=None if searched is None else _refuse_folder):
+    for place, folders, files in os.walk(folder, onerror=_refuse_folder):
         if searched is not None:
             real = os.path.realpath(place)
             if real in searched:

@@ -18,7 +18,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from corpusmill.crawlers.folders import linked_files, own_files, refuse_broken_link, skipped_links
+from corpusmill.crawlers.folders import linked_files, own_files, refuse_broken_link, skipped_links, special_files
 from corpusmill.schemas.errors import RecipeError, SourceError
 
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -73,11 +73,14 @@ def matching_files(pattern: str, *, base: Path, suffixes: tuple[str, ...], follo
 def skipped_files(pattern: str, *, base: Path, suffixes: tuple[str, ...]) -> Counter[str]:
     """Count the files in the folder *pattern* without one of *suffixes*, by suffix; empty for a file or glob.
 
-    Hidden files and links out of the folder are not counted.
+    Pipes, sockets and devices are a kind of their own. Hidden files and links out of the folder are not counted.
     """
     path = _place(pattern, base)
-    names = (file.name.lower() for file in own_files(path)) if path.is_dir() else ()
-    return Counter(kind_of(name) for name in names if not name.endswith(_lower(suffixes)))
+    if not path.is_dir():
+        return Counter()
+    names = (file.name.lower() for file in own_files(path))
+    counts = Counter(kind_of(name) for name in names if not name.endswith(_lower(suffixes)))
+    return counts + Counter({"pipe or device": special_files(path)})
 
 
 def links_skipped_in(pattern: str, *, base: Path) -> int:

@@ -15,6 +15,8 @@ from corpusmill.crawlers.loaders.csv_fields import fields_of
 
 MAX_RECORD_BYTES: Final = MAX_FIELD_BYTES
 """A longer record is `error.too_large`."""
+MAX_RECORD_LINES: Final = 500_000
+"""A record with more lines has a quote that is not closed; each line takes about 100 bytes of memory."""
 COMMENTS: Final = "comments"
 """The `kind` of a line that is no record."""
 _MAX_REREAD_BYTES: Final = 4 * MAX_RECORD_BYTES
@@ -95,7 +97,8 @@ def _collect(lines: _Lines, taken: list[_Line], dialect: Dialect) -> str | None:
     is_open = _is_open(taken[0].data or b"", dialect, is_open=False)
     while is_open:
         line = lines.next_line()
-        if line is None or line.data is None or (size := size + line.length) > MAX_RECORD_BYTES:
+        is_over = len(taken) >= MAX_RECORD_LINES
+        if line is None or line.data is None or is_over or (size := size + line.length) > MAX_RECORD_BYTES:
             lines.put_back([line] if line is not None else [])
             return "a quote is not closed"
         taken.append(line)

@@ -95,6 +95,8 @@ class Csv(RowLoader):
             layout = layout_of(path, self._chosen)
         except DataError:
             return
+        if any("\ufffd" in name for name in layout.columns):  # a damaged header, not a mistake of the recipe
+            return
         names = self.text_names
         if not any(name in layout.columns or name.partition(".")[0] in layout.columns for name in names):
             self._refuse(names[0], "text_field", layout.columns, path)

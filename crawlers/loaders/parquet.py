@@ -160,7 +160,12 @@ def _open(path: str, loader: Parquet) -> pq.ParquetFile:
             file = pq.ParquetFile(random_access(path), pre_buffer=False)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise _broken_table("not a readable Parquet file", error, path) from error
-        if has_encrypted_columns(plain, file.metadata.created_by):
+        try:
+            is_encrypted = has_encrypted_columns(plain, file.metadata.created_by)
+        except UnicodeDecodeError as error:
+            file.close()
+            raise _broken_table("not a readable Parquet file", error, path) from error
+        if is_encrypted:
             file.close()
             raise BrokenTableError("columns of the file are encrypted", kind="encrypted")
     if _largest_group(file.metadata) > _LARGE_GROUP_BYTES:

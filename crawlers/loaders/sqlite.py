@@ -254,6 +254,8 @@ def _executed(connection: sqlite3.Connection, loader: Sqlite, path: str) -> sqli
                 f"the query may only read: {error}", file=path, field="query", hint="use one SELECT statement"
             ) from error
         raise DataError(f"the database is damaged: {error}", kind="damaged") from error
+    except UnicodeDecodeError as error:  # of the message about a damaged schema, which quotes it
+        raise DataError("the database is damaged: its schema is not UTF-8", kind="damaged") from error
 
 
 def _cursor(connection: sqlite3.Connection, loader: Sqlite, path: str) -> sqlite3.Cursor:
@@ -319,5 +321,5 @@ def _rows(cursor: sqlite3.Cursor, restart: Callable[[], None]) -> Iterator[tuple
     except sqlite3.OperationalError as error:
         kind = "too_complex" if "interrupt" in str(error) else "damaged"
         raise DataError(f"the database cannot be read further: {error}", kind=kind) from error
-    except (sqlite3.DatabaseError, OverflowError) as error:
+    except (sqlite3.DatabaseError, OverflowError, UnicodeDecodeError) as error:
         raise DataError(f"the database is damaged: {error}", kind="damaged") from error

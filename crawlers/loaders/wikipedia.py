@@ -49,7 +49,7 @@ class Wikipedia(Streamed):
     plain ones are read in slices. Indexes of dumps are not needed, and contain no documents.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     suffixes: ClassVar[tuple[str, ...]] = packed(".xml")
     depends: ClassVar[tuple[str, ...]] = ("lxml",)
     about: ClassVar[About] = About(

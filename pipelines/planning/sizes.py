@@ -23,6 +23,7 @@ from corpusmill.pipelines.engines.batches import only_where
 from corpusmill.pipelines.engines.context import TaskContext, running
 from corpusmill.pipelines.engines.layers import layer_batch
 from corpusmill.pipelines.engines.plan import Plan
+from corpusmill.pipelines.planning.plan import DELETIONS
 from corpusmill.pipelines.planning.sample import Sample, read_sample
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.stages.apply import Apply
@@ -127,7 +128,8 @@ def documents_of(plan: Plan, inputs: Sequence[SourceInput]) -> Documents:
 
 def _documents(plan: Plan, inputs: Sequence[SourceInput]) -> Documents:
     sizes = {source.path(file): file.size for source in inputs for file in source.manifest.files}
-    scan = [step for step in plan.steps if isinstance(step, Scan) and step.stage is None][-1]
+    scans = [step for step in plan.steps if isinstance(step, Scan) and step.stage is None]
+    scan = [step for step in scans if step.name != DELETIONS][-1]  # which reads no documents
     assumed = _assumed(scan, inputs)
     try:
         with _task(scan):
@@ -139,7 +141,7 @@ def _documents(plan: Plan, inputs: Sequence[SourceInput]) -> Documents:
         return assumed * sample.unread
     if sum(sizes.values()) < SMALL_BYTES and assumed.text_bytes < SMALL_BYTES:
         return replace(assumed, rows=_rows(sample), living=_rows(sample))
-    return _measured(plan, scan, sample)
+    return _measured(plan, scan, sample) or assumed
 
 
 def _with_views(documents: Documents, plan: Plan) -> Documents:
@@ -162,7 +164,8 @@ def _assumed(scan: Scan, inputs: Sequence[SourceInput]) -> Documents:
     rows = content = 0.0
     for source in inputs:
         loader = resolve(source.loader).model_validate_json(source.params)
-        sizes = [loader.content_bytes(source.path(file)) for file in source.manifest.files]
+        files = source.manifest.files
+        sizes = [loader.content_bytes(source.path(file)) if file.rule is None else 0 for file in files]
         rows += len(sizes) if loader.uses_name else sum(math.ceil(size / _RECORD_BYTES) for size in sizes)
         content += sum(sizes)
     columns = {name: Size(0.0, 0.0) for name in CAPTURE.names}  # these columns are part of the file's size
@@ -173,8 +176,11 @@ def _assumed(scan: Scan, inputs: Sequence[SourceInput]) -> Documents:
     return documents
 
 
-def _measured(plan: Plan, scan: Scan, sample: Sample) -> Documents:
-    """Return estimates from *sample*, and from the stages that reject its records one at a time."""
+def _measured(plan: Plan, scan: Scan, sample: Sample) -> Documents | None:
+    """Return estimates from *sample*, and from the stages that reject its records one at a time.
+
+    None if no text can be extracted from the sample, for example because a stage before needs all records.
+    """
     rows = _rows(sample)
     written = {scan.name: _bytes_of(sample, sample.batch)}
     memory = sum(s.weight * sample.batch.slice(s.start, s.stop - s.start).nbytes for s in sample.strata)
@@ -185,6 +191,8 @@ def _measured(plan: Plan, scan: Scan, sample: Sample) -> Documents:
         except Exception as error:  # noqa: BLE001 - the run itself reports errors of a step
             _log.info("a step failed on the sample", extra={"step": step.name, "error": repr(error)})
             break
+    if "text" not in batch.schema.names:
+        return None
     alive = pc.is_null(batch["rule"])
     texts = only_where(alive, batch["text"])
     excerpts = sample_texts(batch["id"], batch["text"], pc.invert(alive))

@@ -59,7 +59,6 @@ _ARCHIVE: Final = re.compile(r"\.(zip|tgz|tar(\.[a-z0-9]+)?)$")
 _CATALOG: Final = re.compile(r"metadata\.yaml|pg\d+\.rdf|pg_catalog\.csv")
 """What the format `gutenberg` reads beside a book."""
 _SITEMAP: Final = re.compile(rb"<(?:urlset|sitemapindex)\b")
-_WAT: Final = re.compile(r"\.wat(\.gz)?$")
 _UNREADABLE: Final = (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 _MAX_WINDOW: Final = 1 << 31
 """The window of Reddit's monthly files."""
@@ -339,8 +338,6 @@ def _note_on_unknown(name: str, head: bytes = b"") -> str:
         return "a catalog of Project Gutenberg, which is read with the books beside it"
     if _SITEMAP.search(head):
         return "a sitemap; crawl its pages with `crawl: {sitemaps: [ADDRESS]}`"
-    if _WAT.search(name):
-        return "descriptions of pages, without their text"
     note = "no loader reads this format"
     if _ARCHIVE.search(name):
         return f"{note}; name the files in the archive, for example `path: {name}!/**/*.txt`"

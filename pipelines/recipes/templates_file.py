@@ -24,7 +24,7 @@ def read_templates(name: str, *, base: Path) -> dict[str, Any]:
     """
     path = base / name
     if path.suffix.lower() not in SUFFIXES:
-        hint = 'name a file such as `templates: templates.yaml`, or write `templates: {Move: "{1}"}`'
+        hint = 'write `templates: {Move: "{1}"}`, or name a file that ends with .yaml, .json or .toml'
         raise RecipeError(f"`{name}` is not a file of YAML, JSON or TOML", hint=hint)
     try:
         if path.stat().st_size > _MAX_BYTES:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from corpusmill.crawlers.folders import linked_files, own_files, skipped_links
-from corpusmill.crawlers.patterns import matching_files
+from corpusmill.crawlers.patterns import matching_files, skipped_files
 from corpusmill.schemas.errors import SourceError
 
 
@@ -60,7 +60,10 @@ def test_a_broken_link_is_an_error(folder: Path, target: str, pattern: str) -> N
     assert refused.value.hint
 
 
-def test_a_folder_that_cannot_be_read_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("files", [linked_files, own_files])
+def test_a_folder_that_cannot_be_read_is_an_error(
+    folder: Path, files: Callable[[Path], Iterator[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its files would be missing from the result. Tests may run as root, who can read every folder."""
 
     def walk(place: Path, onerror: Callable[[OSError], None]) -> Iterator[None]:
@@ -70,4 +73,11 @@ def test_a_folder_that_cannot_be_read_is_an_error(folder: Path, monkeypatch: pyt
     monkeypatch.setattr(os, "walk", walk)
 
     with pytest.raises(SourceError, match="the folder cannot be read: Permission denied"):
-        list(linked_files(folder))
+        list(files(folder))
+
+
+def test_pipes_in_a_folder_are_counted(folder: Path) -> None:
+    """They have no records, and reading them may never end; the user sees that they are left out."""
+    os.mkfifo(folder / "deep" / "pipe.txt")
+
+    assert skipped_files(str(folder), base=folder, suffixes=(".txt",)) == {"without a suffix": 1, "pipe or device": 1}

@@ -7,9 +7,11 @@ from typing import Final
 
 _NAMES: Final = r"(?:vertical-)?navbox|navbox-[\w-]+|sidebar|[atfo]?mbox(?:-[\w-]+)?|hatnote|dablink|metadata|noprint"
 _CLASS: Final = re.compile(rf"""\bclass\s*=\s*["']?(?:[\w-]+\s+){{0,20}}(?:{_NAMES})(?=[\s"'>]|$)""", re.IGNORECASE)
+_HIDDEN: Final = re.compile(r"\bdisplay\s*:\s*none\b", re.IGNORECASE)
+_SPANS: Final = re.compile(r"<span\b([^<>]{0,2000})>[^<>]{0,2000}</span\s*>", re.IGNORECASE)
 _TAG: Final = re.compile(r"<(/?)(div|table)\b([^<>]{0,2000})>", re.IGNORECASE)
 _ROWS: Final = re.compile(r"<(/?)(table|tr|td|th|caption)\b([^<>]{0,2000})>", re.IGNORECASE)
-_MARKS: Final = {"tr": "\n|-\n", "td": "\n|", "th": "\n!", "caption": "\n|+"}
+_MARKS: Final = {"tr": "\n|-\n", "td": "\n| |", "th": "\n! |", "caption": "\n|+"}
 
 
 def is_box(attributes: str) -> bool:
@@ -18,7 +20,16 @@ def is_box(attributes: str) -> bool:
     >>> is_box('class="wikitable navbox"'), is_box('class="navboxes"')
     (True, False)
     """
-    return "class" in attributes and _CLASS.search(attributes) is not None
+    return ("class" in attributes and _CLASS.search(attributes) is not None) or is_hidden(attributes)
+
+
+def is_hidden(attributes: str) -> bool:
+    """Return whether the *attributes* of an element say that readers do not see it.
+
+    >>> is_hidden('style="color:red; display: none"'), is_hidden('style="display:block"')
+    (True, False)
+    """
+    return "display" in attributes and _HIDDEN.search(attributes) is not None
 
 
 def without_boxes(text: str) -> str:
@@ -27,7 +38,9 @@ def without_boxes(text: str) -> str:
     >>> without_boxes('a <div class="navbox">b <div>c</div></div> d')
     'a  d'
     """
-    if "class" not in text:
+    if "none" in text and "<span" in text:
+        text = _SPANS.sub(lambda match: "" if is_hidden(match[1]) else match[0], text)
+    if "class" not in text and "none" not in text:
         return text
     open_tags: list[tuple[str, int, bool]] = []
     boxes: list[tuple[int, int]] = []
@@ -52,7 +65,7 @@ def with_table_marks(text: str) -> str:
     """Return *text* with tables of HTML as tables of wikitext, so that both are read, or left out, alike.
 
     >>> with_table_marks("<table><tr><td>a</td><td>b</td></tr></table>")
-    '\\n{|\\n\\n|-\\n\\n|a\\n|b\\n|}\\n'
+    '\\n{|\\n\\n|-\\n\\n| |a\\n| |b\\n|}\\n'
     """
     opened = 0
 

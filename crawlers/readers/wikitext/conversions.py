@@ -11,7 +11,7 @@ import re
 from typing import Final, NamedTuple
 
 from corpusmill.crawlers.readers.wikitext.arguments import Arguments
-from corpusmill.crawlers.readers.wikitext.numbers import MINUS, grouped, number, rounded, superscript
+from corpusmill.crawlers.readers.wikitext.numbers import APART, MINUS, grouped, number, rounded, superscript
 from corpusmill.crawlers.readers.wikitext.spelling import spelled
 from corpusmill.crawlers.readers.wikitext.units import Unit, unit_of
 
@@ -84,12 +84,29 @@ def converted(arguments: Arguments, *, style: Style, is_short: bool = False) -> 
     >>> converted(Arguments(["200", "-", "350", "g", "oz"]), style=Style())
     '200–350 grams (7.1–12.3 oz)'
     """
-    positional = [value.strip() for value in arguments.numbered()]
+    positional = [value.replace(APART, " ").strip() for value in arguments.numbered()]
     quantity, rest = _quantity(positional)
     if quantity is None:
-        return " ".join(value for value in positional[:2] if value)
+        return _unconverted(positional, style)
     outputs, digits = _outputs(quantity, rest)
     return _Writer(arguments, style, is_short=is_short).text(quantity, outputs, digits)
+
+
+def _unconverted(positional: list[str], style: Style) -> str:
+    """Return the numbers and the unit as they are written: the unit is unknown.
+
+    >>> _unconverted(["5000", "to", "6000", "parrots", "km"], Style())
+    '5,000 to 6,000 parrots'
+    """
+    shown = ""
+    for place, value in enumerate(positional):
+        if number(value) is not None:
+            shown += grouped(value.replace(",", ""), thousands=style.thousands, decimal=style.decimal)
+        elif place and value in _RANGES and number(positional[place - 1]) is not None:
+            shown += _RANGES[value][0]
+        else:
+            return f"{shown} {value}".strip()
+    return shown
 
 
 def _quantity(positional: list[str]) -> tuple[Quantity | None, list[str]]:

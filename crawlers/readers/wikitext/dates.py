@@ -68,6 +68,11 @@ def date_text(arguments: Arguments, page: Page) -> str:
     return first
 
 
+def month_name(arguments: Arguments, page: Page) -> str:
+    """Return the name of the month with a number."""
+    return written_date(page, "", arguments.get("1", "")).strip()
+
+
 def death_date(arguments: Arguments, page: Page) -> str:
     """Return the date of death, with the age, which two dates give."""
     died = date_ymd(arguments, page)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from typing import Final
 
 from corpusmill.schemas.decoding.references import unescaped
@@ -25,6 +26,10 @@ _TAGS: Final = "|".join(sorted({"ref", "gallery", "poem", *_RAW, *_MATH, *_DROPP
 _OPENING: Final = re.compile(rf"<!--|<({_TAGS})(?=[\s/>])([^<>]{{0,2000}})>", re.IGNORECASE)
 _TRANSCLUSION: Final = re.compile(r"</?(?:noinclude|onlyinclude)\s*/?>", re.IGNORECASE)
 _MARK: Final = re.compile("\0([0-9]+)\0")
+_NOTE_BEGINS: Final = re.compile(r"<ref(?=[\s>])[^<>]{0,2000}(?<!/)>", re.IGNORECASE)
+_NOTE_PARTS: Final = re.compile(rf"{_NOTE_BEGINS.pattern}|</ref\s*>|\n\n", re.IGNORECASE)
+_MAX_NOTES_IN_NOTE: Final = 20
+_SOURCE: Final = re.compile(r"\s{0,10}(?:\{\{[^{}]{0,5000}\}\}|\[[^\[\]\n]{0,5000}\])")
 _SPACES: Final = re.compile(r"\s+")
 
 
@@ -62,6 +67,7 @@ def without_extensions(text: str, apart: Apart, *, keep: frozenset[str]) -> str:
     pieces: list[str] = []
     position = 0
     unclosed: set[str] = set()
+    closings: dict[str, re.Match[str]] = {}
     while (opening := _OPENING.search(text, position)) is not None:
         pieces.append(text[position : opening.start()])
         if opening[1] is None:
@@ -71,14 +77,44 @@ def without_extensions(text: str, apart: Apart, *, keep: frozenset[str]) -> str:
         tag, position = opening[1].lower(), opening.end()
         if opening[2].endswith("/") or tag in unclosed:
             continue
-        closing = _closing(tag).search(text, position)
+        closing = closings.get(tag)
+        if closing is None or closing.start() < position:
+            closing = _closing(tag).search(text, position)
         if closing is None:
             unclosed.add(tag)
+            position = _past_source(text, position) if tag == "ref" else position
             continue
-        pieces.append(_rendered(tag, opening[2], text[position : closing.start()], apart, keep))
-        position = closing.end()
+        closings[tag] = closing
+        end, after = _note(text, position, closing) if tag == "ref" else closing.span()
+        pieces.append(_rendered(tag, opening[2], text[position:end], apart, keep))
+        position = after
     rest = "".join((*pieces, text[position:])) if pieces else text
     return _TRANSCLUSION.sub("", rest) if "include" in rest else rest
+
+
+def _note(text: str, start: int, closing: re.Match[str]) -> tuple[int, int]:
+    """Return the end of the note that begins at *start*, and of its closing tag.
+
+    If a second note begins before the end, the first one contains it, with a closing tag in the same paragraph, or its
+    author forgot the end or a slash: then the text behind it is not part of the note.
+    """
+    if _NOTE_BEGINS.search(text, start, closing.start()) is None:
+        return closing.span()
+    depth = 1
+    for match in islice(_NOTE_PARTS.finditer(text, start), _MAX_NOTES_IN_NOTE):
+        if match[0][0] == "\n":
+            break
+        depth += -1 if match[0][1] == "/" else 1
+        if not depth:
+            return match.span()
+    end = _past_source(text, start)
+    return end, end
+
+
+def _past_source(text: str, start: int) -> int:
+    """Return the end of the source, a template or an address, that a note without an end begins with."""
+    source = _SOURCE.match(text, start)
+    return source.end() if source is not None else start
 
 
 def _past_line(text: str, start: int, end: int) -> int:
@@ -92,6 +128,8 @@ def _rendered(tag: str, attributes: str, content: str, apart: Apart, keep: froze
         if "references" in keep:
             apart.notes.append(content)
         return ""
+    if tag == "references" and "references" in keep:
+        without_extensions(content, apart, keep=keep)
     if tag in _MATH:
         return _math(tag, attributes, content, apart)
     if tag in _RAW:

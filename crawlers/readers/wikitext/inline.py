@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from corpusmill.crawlers.readers.wikitext.extensions import LINE
-from corpusmill.crawlers.readers.wikitext.numbers import subscript, superscript
+from corpusmill.crawlers.readers.wikitext.numbers import APART, exponent_of, index_of
 
 _TAG_NAMES: Final = (
     "abbr|b|bdi|bdo|big|blockquote|caption|center|cite|code|col|colgroup|data|dd|del|dfn|div|dl|dt|em|figure|"
@@ -61,7 +61,8 @@ def without_tags(text: str) -> str:
 
 
 def _raised_or_lowered(match: re.Match[str]) -> str:
-    return superscript(match[2].strip()) if match[1].lower() == "sup" else subscript(match[2].strip())
+    base = match.string[max(match.start() - 8, 0) : match.start()].rstrip("'")[-1:]
+    return (exponent_of if match[1].lower() == "sup" else index_of)(base, match[2].replace("''", "").strip())
 
 
 def with_variant(text: str, variants: tuple[str, ...]) -> str:
@@ -140,6 +141,7 @@ _UNUSUAL: Final = re.compile("[\t\r\xa0\xad\u2002\u2003\u2009\u200a\u200b\u200e\
 _INVISIBLE: Final = frozenset("\r\xad\u200b\u200e\u200f\u2060\ufeff")
 
 _MARKS: Final = ",;،、，；"
+_AFTER_DIGIT: Final = re.compile(rf"(?<=\d){APART}")
 _REPEATED: Final = re.compile(rf"([{_MARKS}])(?:[ ]?[{_MARKS}])+")
 _AFTER_OPENING: Final = re.compile(rf"([(（])[ {_MARKS}:]{{1,8}}")
 _BEFORE_CLOSING: Final = re.compile(rf"[ {_MARKS}]{{1,8}}([)）])")
@@ -154,6 +156,8 @@ def tidied(text: str) -> str:
     >>> tidied("Rome ( ; , ) is (, x; ) a  city , main() too.")
     'Rome is (x) a city, main() too.'
     """
+    if APART in text:
+        text = _AFTER_DIGIT.sub(" ", text).replace(APART, "")
     text = _in_single_spaces(text)
     text = _REPEATED.sub(r"\1", text)
     if "(" in text or "（" in text or "[" in text:

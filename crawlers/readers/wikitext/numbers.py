@@ -11,6 +11,9 @@ _NUMBER: Final = re.compile(r"[+\u2212-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1
 _FRACTION: Final = re.compile(r"([+\u2212-]?)(?:(\d{1,15})(?:\s*\+\s*|\s+))?(\d{1,15})\s*[/\u2044]\s*(\d{1,15})")
 _SUPERSCRIPTS: Final = str.maketrans("0123456789+-\u2212()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾ⁿ")
 _SUBSCRIPTS: Final = str.maketrans("0123456789+-\u2212()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₍₎")
+_LETTERS: Final = {"i": "ⁱ", "j": "ʲ", "k": "ᵏ", "m": "ᵐ", "x": "ˣ", "y": "ʸ", "T": "ᵀ"}
+"""Raised letters that are exponents; others, such as e and o, are mostly endings of ordinal numbers."""
+_FORMULA: Final = re.compile(r"[-+\u2212]?\w+(?:\s*[-+\u2212*/·]\s*\w+)+|[-+\u2212]\w+")
 _ROMAN: Final = tuple(
     zip(
         (1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1),
@@ -19,6 +22,8 @@ _ROMAN: Final = tuple(
     )
 )
 MAX_CHARACTERS: Final = 40
+APART: Final = "\x06"
+"""Stands before a fraction: a space if a digit precedes it (``3{{frac|1|2}}``), else nothing."""
 
 
 def number(text: str) -> float | None:
@@ -27,7 +32,7 @@ def number(text: str) -> float | None:
     >>> number("1,234.5"), number("−80"), number("2e3"), number("3+1/2"), number("a")
     (1234.5, -80.0, 2000.0, 3.5, None)
     """
-    text = text.strip().replace(",", "").replace("\u00a0", "").replace("\u2009", "")
+    text = text.replace(APART, " ").strip().replace(",", "").replace("\u00a0", "").replace("\u2009", "")
     if len(text) > MAX_CHARACTERS:
         return None
     if _NUMBER.fullmatch(text):
@@ -86,6 +91,37 @@ def subscript(text: str) -> str:
     """Return *text* with lowered digits, or unchanged if it has others."""
     lowered = text.translate(_SUBSCRIPTS)
     return lowered if len(text) < MAX_CHARACTERS and not any(map(lowered.__contains__, text)) else text
+
+
+def exponent_of(base: str, text: str) -> str:
+    """Return the raised *text* behind *base*; formulas that have no raised characters, in parentheses.
+
+    >>> exponent_of("2", "10"), exponent_of("2", "k+1"), exponent_of("4", "th"), exponent_of("x", "k")
+    ('¹⁰', '^(k+1)', 'th', 'ᵏ')
+    """
+    raised = superscript(text)
+    if raised != text or not _is_factor(base):
+        return raised
+    return f"^({text})" if _is_formula(text) else _LETTERS.get(text, text)
+
+
+def index_of(base: str, text: str) -> str:
+    """Return the lowered *text* behind *base*.
+
+    >>> index_of("x", "0"), index_of("x", "n+1"), index_of("V", "max")
+    ('₀', '_(n+1)', 'max')
+    """
+    lowered = subscript(text)
+    return f"_({text})" if lowered == text and _is_factor(base) and _is_formula(text) else lowered
+
+
+def _is_factor(base: str) -> bool:
+    return base.isalnum() or base == ")"
+
+
+def _is_formula(text: str) -> bool:
+    """Return whether *text* has an operator between, or before, letters and digits."""
+    return len(text) < MAX_CHARACTERS and _FORMULA.fullmatch(text) is not None
 
 
 def roman(value: int) -> str:

@@ -8,10 +8,12 @@ from typing import Final
 from corpusmill.crawlers.readers.wikitext.arguments import Arguments
 from corpusmill.crawlers.readers.wikitext.conversions import Style, converted
 from corpusmill.crawlers.readers.wikitext.expressions import evaluated
-from corpusmill.crawlers.readers.wikitext.numbers import MINUS, number, roman, rounded, subscript, superscript
+from corpusmill.crawlers.readers.wikitext.numbers import APART, MINUS, number, roman, rounded, subscript, superscript
 from corpusmill.crawlers.readers.wikitext.page import Page
+from corpusmill.crawlers.readers.wikitext.spelling import spelled
 
 _NUMBER: Final = re.compile(r"\d[\d.,]*")
+_SCIENTIFIC: Final = re.compile(r"([-+\u2212]?[\d.,]+)[eE]\+?([-\u2212]?\d{1,3})")
 _DIRECTIONS: Final = frozenset("NSEWO")
 
 
@@ -50,6 +52,9 @@ def formatnum(arguments: Arguments, page: Page) -> str:
 def val(arguments: Arguments, page: Page) -> str:
     """Return {{val|1234.5|0.2|e=6|u=m/s}} as "1,234.5±0.2×10⁶ m/s"."""
     values = [arguments.get(str(place), "") for place in (1, 2, 3)]
+    power = arguments.get("e", "")
+    if not power and (scientific := _SCIENTIFIC.fullmatch(values[0])) is not None:
+        values[0], power = scientific[1], scientific[2]
     shown = [page.language.grouped(value) if number(value) is not None else value for value in values]
     text = shown[0]
     if values[1] in {"-", "–", "to", "by", "and", "or"} and values[2]:
@@ -60,7 +65,7 @@ def val(arguments: Arguments, page: Page) -> str:
         text += f"±{shown[1]}" if values[1][:1].isdigit() else shown[1]
     if end := arguments.get("end"):
         text += end
-    if power := arguments.get("e"):
+    if power:
         text += f"×10{superscript(power)}"
     unit = arguments.first("ul", "u")
     unit = _unit(unit)
@@ -80,12 +85,23 @@ def exponent(arguments: Arguments, page: Page) -> str:
     return f"×10{superscript(arguments.get('1', ''))}"
 
 
+def power_of_ten(arguments: Arguments, page: Page) -> str:
+    """Return 10 with an exponent."""
+    return f"10{superscript(arguments.get('1', ''))}"
+
+
+def in_words(arguments: Arguments, page: Page) -> str:
+    """Return a number in English words."""
+    return spelled(arguments.get("1", ""))
+
+
 def fraction(arguments: Arguments, page: Page) -> str:
     """Return "1/2" or "3 1/2"."""
     values = [value for value in arguments.numbered()[:3] if value]
-    if len(values) == 1:
-        return f"1/{values[0]}" if values[0].isdecimal() else values[0]
-    return "/".join(values) if len(values) < 3 else f"{values[0]} {values[1]}/{values[2]}"
+    if len(values) == 3:
+        return f"{values[0]} {values[1]}/{values[2]}"
+    is_denominator = len(values) == 1 and values[0].isdecimal()
+    return APART + "/".join(["1", *values] if is_denominator else values) if values else ""
 
 
 def sup(arguments: Arguments, page: Page) -> str:

@@ -11,6 +11,8 @@ from corpusmill.crawlers.readers.wikitext.numbers import superscript
 from corpusmill.crawlers.readers.wikitext.page import Page
 
 _DIGITS: Final = re.compile(r"[-\u2212+]?\d[\d\u00a0\u202f]*(?:[.,]\d+)?")
+_BETWEEN: Final = frozenset({"-", "–", "a", "à", "e", "et", "o", "ou", "x", "×", "y", "и"})
+"""Words between two numbers with one unit."""
 _EXPONENT: Final = re.compile(r"[-\u2212]?\d{1,2}")
 _HEIGHTS: Final = {
     "DE-NN": "m ü. NN",
@@ -21,13 +23,18 @@ _HEIGHTS: Final = {
     "IT": "m s.l.m.",
     "FR": "m",
 }
-_CENTURY: Final = re.compile(r"(-)?([ivxlc]+)(er?|ère) (siècles?|millénaire)")
+_CENTURY: Final = re.compile(r"(-)?([ivxlc]+)(er?|ère) (siècles?|millénaire)( av\. j\.-c\.)?")
+_ORDINAL: Final = re.compile(r"(?:((?=[ivx])x{0,3}(?:ix|iv|v?i{0,3}))|(\d{1,2}))(er?|re|ère|ème)(?: ([a-zéû]{3,9}))?")
 
 
 def unit(arguments: Arguments, page: Page) -> str:
     """Return a number with its units: {{unité|10|m||s|-1}} (with exponents), {{unidad|10|km}}, {{M|10|ul=km}}."""
     values = arguments.numbered()
     text = number_in_style(values[0], page) if values else ""
+    if len(values) > 2 and values[1] in _BETWEEN and _DIGITS.fullmatch(values[2]):
+        joint = "–" if values[1] in {"-", "–"} else f" {values[1]} "
+        text += joint + number_in_style(values[2], page)
+        values = [values[0], *values[3:]]
     if last := arguments.get("à"):
         text += f" à {number_in_style(last, page)}"
     if power := arguments.get("e"):
@@ -107,7 +114,19 @@ def century_by_name(name: str) -> str | None:
     match = _CENTURY.fullmatch(name)
     if match is None:
         return None
-    return f"{match[2].upper()}{match[3]} {match[4]}" + (" av. J.-C." if match[1] else "")
+    return f"{match[2].upper()}{match[3]} {match[4]}" + (" av. J.-C." if match[1] or match[5] else "")
+
+
+def ordinal_by_name(name: str) -> str | None:
+    """Return the text of a French template such as ``{{XXe}}`` or ``{{1er avril}}``; None for other names.
+
+    >>> ordinal_by_name("xxe"), ordinal_by_name("1er avril"), ordinal_by_name("ville")
+    ('XXe', '1er avril', None)
+    """
+    match = _ORDINAL.fullmatch(name)
+    if match is None:
+        return None
+    return f"{(match[1] or match[2]).upper()}{match[3]}" + (f" {match[4]}" if match[4] else "")
 
 
 def century_spanish(arguments: Arguments, page: Page) -> str:
@@ -115,6 +134,13 @@ def century_spanish(arguments: Arguments, page: Page) -> str:
     word = {"s": "siglo ", "S": "Siglo "}.get(arguments.get("3", ""), "")
     before = " a. C." if arguments.get("2", "").startswith("a") else ""
     return f"{word}{arguments.get('1', '')}{before}"
+
+
+def number_with_exponent(arguments: Arguments, page: Page) -> str:
+    """Return a number with a power of ten: {{ZahlExp|1,38|-23|suffix=J/K}}."""
+    power = f" · 10{superscript(arguments.get('2', ''))}" if arguments.get("2") else ""
+    unit = arguments.first("suffix", "post")
+    return f"{number_in_style(arguments.get('1', ''), page)}{power}" + (f" {unit}" if unit else "")
 
 
 def height_above_sea(arguments: Arguments, page: Page) -> str:
@@ -126,6 +152,22 @@ def coordinate_de(arguments: Arguments, page: Page) -> str:
     """Return the name of coordinates that stand in the text; the coordinates themselves are left out."""
     text = arguments.get("text", "")
     return "" if text in {"", "/", "DMS", "DM", "DEC", "ICON0", "ICON1", "ICON2", "none"} else text
+
+
+def temperature(arguments: Arguments, page: Page) -> str:
+    """Return a temperature: {{tmp|12.5|°C}}."""
+    values = [arguments.get("1", ""), arguments.get("2", "")]
+    return f"{number_in_style(values[0], page)} {values[1] if values[1][:1] in {'°', 'K'} else '°C'}"
+
+
+def two_calendars_russian(arguments: Arguments, page: Page) -> str:
+    """Return a date in both calendars: {{OldStyleDate|17 мая|1800|5 мая}}, {{СС2|5|17|мая|1800}}."""
+    values = arguments.numbered()
+    if len(values) == 3 and values[2]:
+        return f"{values[2]} ({values[0]}) {values[1]}"
+    if len(values) > 3 and values[0].isdecimal() and values[1].isdecimal():
+        return " ".join((values[0], f"({values[1]})", *values[2:]))
+    return old_style_russian(arguments, page)
 
 
 def old_style_russian(arguments: Arguments, page: Page) -> str:

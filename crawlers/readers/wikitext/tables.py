@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from corpusmill.crawlers.readers.wikitext.boxes import is_box
+from corpusmill.crawlers.readers.wikitext.extensions import LINE
 
 _SEPARATORS: Final = re.compile(r"\|\||!!")
 
@@ -16,6 +17,8 @@ class Table:
     def __init__(self, attributes: str = "") -> None:
         self._is_box = is_box(attributes)
         self._depth = 1
+        self._box_depth = 0
+        """The depth of the outermost box that is open, which is left out with the tables in it; 0: none."""
         self._rows: list[list[str]] = []
         self._cells: list[str] = []
         self._is_open = False
@@ -25,6 +28,12 @@ class Table:
         if line.startswith("{|"):
             self._depth += 1
             self._end_row()
+            if not self._box_depth and is_box(line):
+                self._box_depth = self._depth
+        elif self._box_depth:
+            if line.startswith("|}"):
+                self._box_depth = 0 if self._depth == self._box_depth else self._box_depth
+                self._depth -= 1
         elif line.startswith("|}"):
             self._depth -= 1
             self._end_row()
@@ -53,7 +62,7 @@ class Table:
         self._end_row()
         if self._is_box:
             return []
-        return [" | ".join(cells) for cells in self._rows]
+        return [" | ".join(cells).replace(LINE, " ") for cells in self._rows]
 
 
 def _content(cell: str) -> str:

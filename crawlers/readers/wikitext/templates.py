@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from corpusmill.crawlers.readers.wikitext import dates, quantities, regional, wording
+from corpusmill.crawlers.readers.wikitext import dates, gauges, quantities, regional, wording
 from corpusmill.crawlers.readers.wikitext.arguments import Arguments, filled
 from corpusmill.crawlers.readers.wikitext.citations import citation, is_citation
 from corpusmill.crawlers.readers.wikitext.functions import FUNCTIONS, WORDS
@@ -17,7 +17,7 @@ Renderer = Callable[[Arguments, Page], str]
 
 _RENDERERS: Final[dict[str, Renderer]] = {
     function.__name__: function
-    for module in (dates, quantities, regional, wording)
+    for module in (dates, gauges, quantities, regional, wording)
     for name, function in vars(module).items()
     if not name.startswith("_") and callable(function) and getattr(function, "__module__", "") == module.__name__
 } | {"list": wording.item_list, "roman": quantities.roman_numeral, "fraction_choose": quantities.choose}
@@ -78,7 +78,8 @@ class Templates:
         language, page = self._language, self._page
         pattern = page.patterns.get(key)
         if pattern is None and (function := language.functions.get(key)) is not None:
-            return _RENDERERS[function](Arguments(parts[1:]), page)
+            function, _, first = function.partition(":")
+            return _RENDERERS[function](Arguments([first, *parts[1:]] if first else parts[1:]), page)
         if pattern is None:
             pattern = language.texts.get(key)
         if pattern is not None:
@@ -105,6 +106,8 @@ class Templates:
             return wording.labeled(page, key[:-1], Arguments(parts[1:]).get("1", ""))
         if (century := regional.century_by_name(key)) is not None:
             return century
+        if language.code in {"fr", "oc", "wa"} and (ordinal := regional.ordinal_by_name(key)) is not None:
+            return " ".join((ordinal, *Arguments(parts[1:]).numbered()[:1]))
         if _IPA.fullmatch(key) is not None:
             return wording.ipa_labeled(Arguments(parts[1:]), page)
         return None

@@ -84,9 +84,13 @@ def unit_of(code: str) -> Unit | None:
         return _multiple(match[1], match[2])
     if (unit := _prefixed(code, tables)) is not None:
         return unit
+    if (lowered := code.lower()) != code and any(lowered in tables[name] for name in ("units", "aliases", "metric")):
+        return unit_of(lowered)
     if (unit := _rate(code, tables)) is not None:
         return unit
-    return _multiple(_LARGE[code[0]], code[1:]) if code[0] in _LARGE else None
+    if code[0] in _LARGE and (unit := _multiple(_LARGE[code[0]], code[1:])) is not None:
+        return unit
+    return _prefixed(lowered, tables)
 
 
 def _multiple(exponent: str, code: str) -> Unit | None:
@@ -131,7 +135,7 @@ def _rate(code: str, tables: dict[str, dict[str, Any]]) -> Unit | None:
     per = f"per {second.singular}" + (" squared" if squared else "")
     return Unit(
         code,
-        f"{first.symbol}/{second.symbol}" + ("²" if squared else ""),
+        f"{first.symbol}/{second.singular if second.symbol == second.plural else second.symbol}" + "²" * squared,
         f"{first.singular} {per}",
         f"{first.plural} {per}",
         first.factor / second.factor ** (2 if squared else 1),

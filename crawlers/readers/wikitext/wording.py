@@ -117,16 +117,29 @@ def respell(arguments: Arguments, page: Page) -> str:
 
 def quote(arguments: Arguments, page: Page) -> str:
     """Return a quotation as a paragraph, with its author and source."""
-    text = arguments.first("text", "quote", "content", "1")
+    text = arguments.first(*_QUOTATION, "1")
     if not text:
         return ""
-    author = arguments.first("author", "sign", "by", "2")
-    source = arguments.first("source", "title", "3")
+    author = arguments.first(*_AUTHOR, "2")
+    source = arguments.first(*_SOURCE, "3")
     if "<" in author or len(author) > 300:
         author = ""
     credit = ", ".join(value for value in (author.strip("—– "), source.strip("—– ")) if value)
     body = re.sub(r"\n(?!\n)", LINE, text) if "poem" in arguments.get("class", "") else text
     return f"\n\n{body}" + (f"\n\n— {credit}" if credit else "") + "\n\n"
+
+
+_QUOTATION: Final = (
+    "text", "quote", "content", "Text", "texte", "citation", "texto", "cita", "testo", "treść", "tekst", "текст",
+    "цитата", "תוכן", "内容", "引文", "引用文",
+)  # fmt: skip
+_AUTHOR: Final = (
+    "author", "sign", "by", "Autor", "auteur", "autor", "autore", "auteurs", "автор", "作者", "著者", "発言者",
+)  # fmt: skip
+_SOURCE: Final = (
+    "source", "title", "Quelle", "titre", "fuente", "título", "fonte", "źródło", "bron", "источник", "מקור",
+    "来源", "出典",
+)  # fmt: skip
 
 
 def verse(arguments: Arguments, page: Page) -> str:
@@ -136,8 +149,14 @@ def verse(arguments: Arguments, page: Page) -> str:
 
 def block(arguments: Arguments, page: Page) -> str:
     """Return a text with its lines, such as the list in {{plainlist|…}}."""
-    text = arguments.first("1", "list")
+    text = arguments.first("1", "list", "liste", "lista", "content", "contenu")
     return f"\n{text}\n" if "\n" in text or text.startswith("*") else text
+
+
+def columns(arguments: Arguments, page: Page) -> str:
+    """Return the texts of columns one below the other."""
+    values = [arguments[name] for name in sorted(arguments) if re.fullmatch(r"(?:col|kolom)?\d", name.lower())]
+    return "".join(f"\n{value}\n" for value in values if value)
 
 
 def item_list(arguments: Arguments, page: Page) -> str:
@@ -192,8 +211,12 @@ def sic(arguments: Arguments, page: Page) -> str:
 
 
 def ship(arguments: Arguments, page: Page) -> str:
-    """Return the name of a ship without its number."""
-    return " ".join(value for value in (arguments.get("1", ""), arguments.get("2", "")) if value)
+    """Return the name of a ship with its prefix and number: {{ship|HMS|Victory|1765}}, or the parts the 4th names."""
+    prefix, name, number, form = (arguments.get(str(place), "") for place in (1, 2, 3, 4))
+    if form == "1":
+        return number or name
+    pieces = ("" if form in {"2", "3"} else prefix, name, f"({number})" if number and form not in {"2", "6"} else "")
+    return " ".join(piece for piece in pieces if piece)
 
 
 def literal(arguments: Arguments, page: Page) -> str:

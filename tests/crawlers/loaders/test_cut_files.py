@@ -245,7 +245,8 @@ def test_the_last_slice_of_a_file_that_ends_within_a_record_says_so(name: str, t
     path.write_bytes((b"".join(pieces) + end)[: -len(pieces[-1]) // 2 - len(end)])
     loader = loader_of(source("x", kind.form))
 
-    assert len(loader.slices(str(path))) > 1
+    # A table that ends within quotes is read as one, because its quotes may not mark fields.
+    assert len(loader.slices(str(path))) > 1 or name == "csv"
     cut = offered(loader, path)
 
     assert Counter(cut) == {None: 11, kind.cut: 1}

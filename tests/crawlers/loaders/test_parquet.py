@@ -324,6 +324,18 @@ def test_an_encrypted_file_is_set_aside(tmp_path: Path, has_plain_footer: bool) 
     assert [row["text"] for row in rows(Parquet(), tmp_path / "b.parquet")] == ["secret"]
 
 
+def test_a_footer_with_a_writer_that_is_not_utf_8_is_set_aside(tmp_path: Path) -> None:
+    """One wrong byte of a footer must not end the run, neither when columns are checked nor when rows are read."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["a"]}), path)
+    path.write_bytes(path.read_bytes().replace(b"parquet-cpp", b"p\xe4rquet-cpp"))
+
+    Parquet().check(str(path))
+    (row,) = rows(Parquet(), path)
+
+    assert row["rule"] == "error.damaged"
+
+
 def test_a_file_of_another_format_is_set_aside(tmp_path: Path) -> None:
     """The reason is not damage, and says what was expected."""
     (tmp_path / "a.parquet").write_text("id,text\n1,a\n")

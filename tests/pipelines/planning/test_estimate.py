@@ -10,6 +10,7 @@ import random
 import shutil
 import subprocess
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -250,6 +251,33 @@ def test_pages_are_counted_by_their_text(tmp_path: Path) -> None:
 
     assert found.peak_bytes / watched.peak == pytest.approx(1.0, abs=0.35)
     assert found.peak_bytes < raw_bytes
+
+
+def test_members_that_are_set_aside_do_not_prevent_the_estimate(tmp_path: Path) -> None:
+    """A run on a small disk ended at the first member of an archive whose path leads out of it."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("good.txt", "good text " * 100)
+        archive.writestr("../evil.txt", "evil")
+    path = tmp_path / "recipe.yaml"
+    path.write_text('dataset: d\nsources:\n  - load: {name: s, format: text, path: "a.zip!/**/*.txt"}\nstages: []\n')
+
+    assert estimate(path, tmp_path / "workspace").peak_bytes > 0
+
+
+def test_a_source_with_deletions_has_an_estimate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step that reads the deletions reads no documents: a sample of it ended the run with an error."""
+    citation = "<PubmedArticle><MedlineCitation><PMID>{}</PMID><Article><Abstract><AbstractText>{}</AbstractText>"
+    citation += "</Abstract></Article></MedlineCitation></PubmedArticle>"
+    abstracts = "".join(citation.format(index, "words " * 200) for index in range(10))
+    deleted = "<DeleteCitation><PMID>3</PMID></DeleteCitation>"
+    monkeypatch.setattr("corpusmill.pipelines.planning.sizes.SMALL_BYTES", 0)
+    (tmp_path / "a.xml").write_text(f"<PubmedArticleSet>{abstracts}{deleted}</PubmedArticleSet>")
+    path = tmp_path / "recipe.yaml"
+    path.write_text("dataset: d\nsources:\n  - load: {name: s, format: medline, path: a.xml}\nstages: [extract]\n")
+
+    found = estimate(path, tmp_path / "workspace")
+
+    assert found.peak_bytes > 0
 
 
 def test_no_stage_runs_on_a_small_source(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

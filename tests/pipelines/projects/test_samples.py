@@ -181,7 +181,7 @@ WIKI = "<mediawiki><page><title>Weir</title></page></mediawiki>"
         ("metadata.yaml", b"title: The Project Gutenberg eBook", None, "a catalog of Project Gutenberg"),
         ("pg972.rdf", b'<rdf:RDF xmlns:x="http://purl.org/rss/1.0/">', None, "a catalog of Project Gutenberg"),
         ("sitemap.xml", b"<urlset><url><loc>http://example.org/</loc></url></urlset>", None, "a sitemap; crawl"),
-        ("a.warc.wat.gz", b"", None, "descriptions of pages"),
+        ("a.warc.wat.gz", b"", "warc", None),
         ("RC_2010-01.zst", packed(b'{"id":"a","subreddit":"x","body":"b"}\n'), "reddit", None),
         ("b.zip", zipped(("a.jpg", b"x")), None, "no loader reads this format; name the files in the archive"),
     ],

@@ -123,7 +123,7 @@ def language(code: str) -> Language:
         return frozenset(value.lower() for value in joined(section, name))
 
     writing = own.get("writing", {})
-    texts, functions = merged("texts"), merged("functions")
+    texts, functions = merged("texts") | own.get("names", {}), merged("functions")
     own_texts = {name.lower() for name in own.get("texts", {})}
     mine = own_texts | {name.lower() for name in own.get("functions", {})}
     unwanted = {name.lower() for name in own.get("drop", {}).get("names", ())} - mine

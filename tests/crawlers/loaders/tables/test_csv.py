@@ -7,6 +7,7 @@ import gzip
 import io
 import itertools
 import random
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -217,3 +218,14 @@ def test_unclosed_quotes_cannot_make_reading_quadratic(monkeypatch: pytest.Monke
 def _written(folder: Path, data: bytes) -> str:
     (folder / "q.csv").write_bytes(data)
     return str(folder / "q.csv")
+
+
+def test_a_quote_that_is_never_closed_takes_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty megabytes of short lines behind one would be millions of lines in memory."""
+    monkeypatch.setattr(csv_lines, "MAX_RECORD_LINES", 1000)
+    path = tmp_path / "t.csv"
+    path.write_text('id,text\n1,"' + "x,y\n" * 5000)
+
+    found = rows(Csv(text_field="text", id_field="id"), path, name=path.name)
+
+    assert Counter(row["rule"] for row in found) == {"error.not_csv": 1, None: 4999}

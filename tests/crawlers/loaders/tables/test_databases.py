@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -143,6 +144,19 @@ def test_a_damaged_database_is_one_row(tmp_path: Path, data: bytes, rule: str) -
 
     assert row["rule"] == rule
     assert row["message"].startswith("name: ")
+
+
+def test_a_schema_that_is_not_utf8_is_one_row(tmp_path: Path) -> None:
+    """SQLite quotes the schema in its message, which Python cannot decode then."""
+    path = tmp_path / "a.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE docs (id, text)")
+    path.write_bytes(path.read_bytes().replace(b"TABLE docs", b"TABL\xba docs"))
+
+    Sqlite(table="docs").check(str(path))
+    (row,) = rows(Sqlite(query="SELECT * FROM docs"), path)
+
+    assert row["rule"] == "error.damaged"
 
 
 def arrow_files(folder: Path) -> list[Path]:

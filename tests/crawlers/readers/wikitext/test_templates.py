@@ -39,8 +39,14 @@ from tests.crawlers.readers.wikitext.pages import page_of, text_of
         ("convert|1|mi", "1 mile (1.6 km)"),
         ("cvt|5|km", "5 km (3.1 mi)"),
         ("convert|5|parrots", "5 parrots"),
+        ("convert|5000|to|6000|parrots", "5,000 to 6,000 parrots"),
+        ("convert|3000|rpm", "3,000 revolutions per minute (50 Hz)"),
+        ("convert|100|square feet", "100 square feet (9.3 m²)"),
+        ("convert|100|t/ha|LT/acre", "100 tonnes per hectare (40 long tons/acre)"),
         ("convert|1e999|mi", "1×10⁹⁹⁹ miles"),
         ("convert|5|km|mi|spell=in", "five kilometres (3.1 mi)"),
+        ("convert|200|PSI|kPa", "200 pounds per square inch (1,400 kPa)"),
+        ("convert|3{{frac|1|2}}|in|mm", "3 1/2 inches (89 mm)"),
         ("convert|121|ft|m|spell=In|disp=sqbr", "One hundred and twenty-one feet [37 m]"),
     ],
 )
@@ -69,6 +75,22 @@ def test_a_quantity_is_converted_and_rounded_as_on_wikipedia(template: str, text
         ("#invoke:Convert|convert|10|mi|km", "10 miles (16 km)"),
         ("val|1234.5|0.2|e=6|u=m/s", "1,234.5±0.2×10⁶ m/s"),
         ("frac|3|1|2", "3 1/2"),
+        ("frac|1|2", "1/2"),
+        ("val|6.02e23|u=mol", "6.02×10²³ mol"),
+        ("10^|6", "10⁶"),
+        ("x10^|-5", "×10⁻⁵"),
+        ("spellnum|12", "twelve"),
+        ("MONTHNAME|5", "May"),
+        ("decade|1990", "1990s"),
+        ("INRConvert|5|l", "₹5 lakh"),
+        ("HMS|Hood|51", "HMS Hood (51)"),
+        ("HMS|Hood|51|6", "HMS Hood"),
+        ("ship|French ship|Ville de Paris|1764|2", "Ville de Paris"),
+        ("track gauge|1435mm", "1,435 mm (4 ft 8 1/2 in)"),
+        ("RailGauge|3ft6in|lk=on", "3 ft 6 in (1,067 mm)"),
+        ("track gauge|1234 mm", "1,234 mm"),
+        ("bra|x", "⟨x|"),
+        ("USA", "United States"),
         ("chem|H|2|O", "H₂O"),
         ("chem2|C2H5OH", "C₂H₅OH"),
         ("marriage|A|2000|2005", "A (m. 2000–2005)"),
@@ -124,6 +146,39 @@ def test_notes_and_maintenance_are_left_out(template: str) -> None:
     assert text_of(f"One{{{{{template}}}}} two.") in {"One two.", "Onetwo."}
 
 
+def test_a_fraction_stands_apart_from_the_number_before_it() -> None:
+    """Written together, 5 and a half were 51 halves."""
+    assert text_of("5{{frac|1|2}} and 3{{1/4}} km") == "5 1/2 and 3 1/4 km"
+
+
+@pytest.mark.parametrize(
+    ("code", "wikitext"),
+    [
+        ("en", "{{Columns-list|colwidth=20em|\n* one\n* two\n}}"),
+        ("en", "{{columns|col1=\n* one|col2=\n* two}}"),
+        ("de", "{{Mehrspaltige Liste|breite=10em|liste=\n* one\n* two\n}}"),
+        ("fr", "{{colonnes|taille=20|1=\n* one\n* two\n}}"),
+    ],
+)
+def test_lists_in_columns_are_lists(code: str, wikitext: str) -> None:
+    """Columns are layout; what stands in them is text of the page."""
+    assert text_of(wikitext, code).split() == ["-", "one", "-", "two"]
+
+
+@pytest.mark.parametrize(
+    ("code", "wikitext"),
+    [
+        ("de", "{{Zitat |Text=Words. |Autor=Ann |Quelle=Book}}"),
+        ("fr", "{{citation bloc|texte=Words.|auteur=Ann|source=Book}}"),
+        ("ru", "{{цитата|автор=Ann|текст=Words.|источник=Book}}"),
+        ("it", "{{citazione|Words.|Ann|fonte=Book}}"),
+    ],
+)
+def test_quotations_have_arguments_in_the_language_of_the_wiki(code: str, wikitext: str) -> None:
+    """A quotation that is named, not numbered, was lost."""
+    assert text_of(wikitext, code) == "Words.\n\n— Ann, Book"
+
+
 def test_hatnotes_and_navigation_are_left_out() -> None:
     """Templates with a line of their own are boxes, unless a table renders them."""
     wikitext = "{{About|a|b|c}}\n{{Main|Rome}}\n{{Unheard of sidebar|x}}\n{{Unheard of|x}}\nText.\n{{Navbox|x}}"
@@ -140,10 +195,33 @@ def test_hatnotes_and_navigation_are_left_out() -> None:
         ("fr", "au {{s|XIX|e}} et {{XXe siècle}} {{lang-en|City}}", "au XIXe siècle et XXe siècle en anglais : City"),
         ("fr", "du {{s2-|XVIII|e|XIX|e}}, {{unité|5|e=6|km}}", "du XVIIIe et XIXe siècles, 5×10⁶ km"),
         ("fr", "le {{1er|janvier}}, {{unité|5|à=7|km}}", "le 1er janvier, 5 à 7 km"),
+        ("fr", "au XX{{e}}, {{XIXe}}, le {{1er avril}}, {{3e|éd.}}", "au XXe, XIXe, le 1er avril, 3e éd."),
+        ("fr", "routeur{{etc.}} {{FRA}} {{date||juillet|1998}}", "routeur, etc. juillet 1998"),
+        ("fr", "{{tmp|12.5|°C}}, {{tmp|-5}}, km{{2}}, 10{{exp|3}}", "12,5 °C, −5 °C, km², 10³"),
+        ("fr", "{{Mme|Doe}}, {{Ier siècle av. J.-C.}}, {{MSAPI|a}}", "Mme Doe, Ier siècle av. J.-C., [a]"),
+        ("de", "{{Art.|3|GG}}, {{S.|12|14}}, 10{{hoch|5}}, {{0}}7", "Art. 3 GG, S. 12–14, 10⁵, 7"),
+        ("de", "{{ZahlExp|1,38|-23|suffix=J/K}}", "1,38 · 10⁻²³ J/K"),
+        ("es", "{{EUR|5}}, 2.{{ª}}, {{ordinal|5}}, {{cifra|12345}}", "5 €, 2.ª, 5.º, 12 345"),
+        ("ru", "{{OldStyleDate|17 мая|1800|5 мая}}, {{век|XIX}}", "5 мая (17 мая) 1800, XIX век"),
+        ("it", "{{M|20|-|30|u=°C}}, 5{{e|6}}", "20–30 °C, 5×10⁶"),
+        (
+            "pt",
+            "{{PBPE|trem|comboio}} no {{século|V|a.C.}}",
+            "trem (português brasileiro) ou comboio (português europeu) no século V a.C.",
+        ),
         ("nl", "{{convert|12.5|mi|km}} {{lang-en|City}} {{EUR|5}}", "12,5 mi (20,1 km) Engels: City € 5"),
         ("pl", "{{liczba|12345}} {{ang.|City}} {{data|2010-03-05}}{{fakt}}", "12 345 ang. City 5 marca 2010"),
         ("ar", "{{إنج|City}} {{تاريخ الميلاد|1950|3|5}} {{لا لف|10 كم}}", "بالإنجليزية: City 5 مارس 1950 10 كم"),
         ("uk", "{{lang-en|City}} {{s|10 км}} {{formatnum:12345}}", "англ. City 10 км 12 345"),
+        ("cs", "{{km2|496}}, {{m n. m.|5}}, {{datum|4|5|2010}}{{fakt}}", "496 km², 5 m n. m., 4. května 2010"),
+        ("ca", "{{unitats|5|km}}, {{segle|XIX}}, {{lang-es|Ciudad}}", "5 km, segle XIX, en castellà: Ciudad"),
+        ("fi", "{{k-en|City}}, {{muunna|10|mi|km}}, {{murtoluku|1|2}}", "engl. City, 10 mi (16 km), 1/2"),
+        ("tr", "{{MÖ|44}}, {{çevir|10|mi|km}}, {{doğum tarihi|1980|5|4}}", "MÖ 44, 10 mi (16 km), 4 Mayıs 1980"),
+        ("he", "{{אנגלית|City}}{{הערה|x}}, {{קישור שפה|אנגלית|Tower|מגדל}}", "באנגלית: City, מגדל"),
+        ("fa", "{{به انگلیسی|City}}{{یادچپ|x}} {{چسبان|5}}", "به انگلیسی: City 5"),
+        ("hu", "{{szám|12345}}{{refhely|x}} {{ny|en}} {{dátum|2010|5|4}}", "12 345 2010. május 4."),
+        ("ko", "{{llang|en|City}} {{일본어|도쿄|東京|Tōkyō}}", "영어: City 도쿄 (東京, Tōkyō)"),
+        ("nl", "de 5{{e}} eeuw, {{datum|5|5|2010}}", "de 5e eeuw, 5 mei 2010"),
         ("nb", "{{birth date|1950|3|5}}", "5. mars 1950"),
         ("zh", "-{zh-hans:-{zh-hans:内;zh-hant:內}-;zh-hant:外}-", "内"),
         ("es", "{{unidad|12345|km}} el {{fecha|14|7|1789}}", "12 345 km el 14 de julio de 1789"),
