@@ -63,6 +63,8 @@ COMMANDS: Final = {
     },
     "Train": {
         "tokenizer": ("corpusmill.commands.training:tokenizer", "Train a tokenizer on a version."),
+        "tokenize": ("corpusmill.commands.tokens:tokenize", "Keep the tokens of a version for training."),
+        "models": ("corpusmill.commands.training:models", "List the models that can be trained, and their costs."),
         "train": ("corpusmill.commands.training:train", "Train a model on a version. Resumes automatically."),
         "evaluate": ("corpusmill.commands.training:evaluate", "Measure the loss of a model on a version."),
         "generate": ("corpusmill.commands.training:generate", "Generate text."),

@@ -167,7 +167,7 @@ class Problems:
         """Add *failure*; without *value*, its hint is not validated."""
         problem, hint = _problem(section, value, failure)
         place = (*section.place, *failure.place)
-        if not failure.place or failure.kind in {"missing", "extra_forbidden"}:
+        if not failure.place or failure.at_fault != failure.place or failure.kind in {"missing", "extra_forbidden"}:
             self.add(f"{_before(section)}{problem}", (*section.place, *failure.at_fault), hint=hint)
             return
         is_text = isinstance(failure.value, str) and failure.kind.endswith("_type")

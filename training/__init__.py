@@ -13,19 +13,23 @@ from corpusmill.schemas.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from corpusmill.training.config import TrainConfig, load_config
+    from corpusmill.training.data.tokenize import tokenize
     from corpusmill.training.data.tokenizer import train_tokenizer
+    from corpusmill.training.evaluation.evaluate import evaluate
     from corpusmill.training.evaluation.generation import generate
-    from corpusmill.training.evaluation.likelihood import evaluate
+    from corpusmill.training.models.catalog import catalog
     from corpusmill.training.trainer import fit
 
-__all__ = ["TrainConfig", "evaluate", "fit", "generate", "load_config", "train_tokenizer"]
+__all__ = ["TrainConfig", "catalog", "evaluate", "fit", "generate", "load_config", "tokenize", "train_tokenizer"]
 
 _HOMES: Final = {
     "TrainConfig": "corpusmill.training.config",
-    "evaluate": "corpusmill.training.evaluation.likelihood",
+    "catalog": "corpusmill.training.models.catalog",
+    "evaluate": "corpusmill.training.evaluation.evaluate",
     "fit": "corpusmill.training.trainer",
     "generate": "corpusmill.training.evaluation.generation",
     "load_config": "corpusmill.training.config",
+    "tokenize": "corpusmill.training.data.tokenize",
     "train_tokenizer": "corpusmill.training.data.tokenizer",
 }
 _EXTRA: Final = frozenset({"numpy", "safetensors", "tokenizers", "torch"})

@@ -23,11 +23,14 @@ from torch import Tensor
 
 from corpusmill.schemas.errors import DamagedFileError, UnfinishedError, UsageError
 from corpusmill.schemas.storage import complete_folder
-from corpusmill.training.config import ModelConfig
+from corpusmill.training.config import ModelConfig, ObjectiveConfig
 from corpusmill.training.data.tokenizer import TOKENIZER_FILE, load_tokenizer
-from corpusmill.training.models.gpt import GPT
+from corpusmill.training.models import build_model
+from corpusmill.training.models.base import LanguageModel
+from corpusmill.training.objectives import build_objective
+from corpusmill.training.objectives.base import Objective
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 FOLDER: Final = "checkpoints"
 _WEIGHTS: Final = "model.safetensors"
 _OPTIMIZER: Final = "optimizer.safetensors"
@@ -40,9 +43,15 @@ class Loaded:
     """A loaded model and its origin."""
 
     path: Path
-    model: GPT
+    model: LanguageModel
     tokenizer: Tokenizer
     state: dict[str, Any]
+
+    @property
+    def objective(self) -> Objective:
+        """The objective that the model was trained for."""
+        chosen = ObjectiveConfig.model_validate(self.state["objective"])
+        return build_objective(self.model.config, chosen, self.tokenizer, seed=self.state["config"]["seed"])
 
     @property
     def device(self) -> torch.device:
@@ -60,7 +69,7 @@ def load_model(path: Path | str, *, device: torch.device) -> Loaded:
     checkpoint = find_checkpoint(path)
     state = read_state(checkpoint)
     with torch.random.fork_rng(devices=[]):  # torch draws initial weights, which are then replaced
-        model = GPT(ModelConfig.model_validate(state["model"]), vocabulary_size=state["vocabulary_size"])
+        model = build_model(ModelConfig.model_validate(state["model"]), vocabulary_size=state["vocabulary_size"])
     load_weights(checkpoint, model)
     return Loaded(checkpoint, model.to(device).eval(), load_tokenizer(checkpoint.parent.parent / TOKENIZER_FILE), state)
 
@@ -84,7 +93,7 @@ def newest_checkpoint(run: Path) -> Path | None:
 
 
 def write_checkpoint(
-    run: Path, *, model: GPT, optimizer: torch.optim.Optimizer, state: dict[str, Any], keep: int
+    run: Path, *, model: LanguageModel, optimizer: torch.optim.Optimizer, state: dict[str, Any], keep: int
 ) -> Path:
     """Write the checkpoint of the step in *state*, and remove all but the newest *keep* checkpoints.
 
@@ -113,23 +122,26 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     """Read the state of *checkpoint*.
 
     Raises:
-        DamagedFileError: The state cannot be read, or a later corpusmill wrote it.
+        DamagedFileError: The state cannot be read, or another corpusmill wrote it.
     """
     file = checkpoint / _STATE
     try:
         state: dict[str, Any] = json.loads(file.read_bytes())
     except (OSError, ValueError) as error:
         raise _damaged(file, error) from None
-    if state.get("format_version") != FORMAT_VERSION:
+    written = state.get("format_version")
+    if written != FORMAT_VERSION:
+        is_older = isinstance(written, int) and written < FORMAT_VERSION
+        retrain = ", or train again with `corpusmill train CONFIG --fresh`" if is_older else ""
         raise DamagedFileError(
-            f"the checkpoint has format {state.get('format_version')}, this corpusmill reads {FORMAT_VERSION}",
+            f"the checkpoint has format {written}, this corpusmill reads {FORMAT_VERSION}",
             file=str(file),
-            hint="use the corpusmill that wrote it",
+            hint=f"use the corpusmill that wrote it{retrain}",
         )
     return state
 
 
-def load_weights(checkpoint: Path, model: GPT) -> None:
+def load_weights(checkpoint: Path, model: LanguageModel) -> None:
     """Load the weights in *checkpoint* into *model*."""
     tensors = _read(checkpoint / _WEIGHTS)
     try:
@@ -138,7 +150,7 @@ def load_weights(checkpoint: Path, model: GPT) -> None:
         raise _damaged(checkpoint / _WEIGHTS, error) from None
 
 
-def load_optimizer(checkpoint: Path, *, model: GPT, optimizer: torch.optim.Optimizer) -> None:
+def load_optimizer(checkpoint: Path, *, model: LanguageModel, optimizer: torch.optim.Optimizer) -> None:
     """Load the moments in *checkpoint* into *optimizer*, which optimizes *model*."""
     tensors = _read(checkpoint / _OPTIMIZER)
     for name, parameter in model.named_parameters():
@@ -165,11 +177,11 @@ def writing(path: Path) -> Iterator[None]:
         raise UnfinishedError(f"cannot write: {reason}", file=str(path), hint=hint) from error
 
 
-def _weights(model: GPT) -> dict[str, Tensor]:
+def _weights(model: LanguageModel) -> dict[str, Tensor]:
     return {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
 
 
-def _optimizer_tensors(model: GPT, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+def _optimizer_tensors(model: LanguageModel, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     return {
         f"{key}/{name}": value
         for name, parameter in model.named_parameters()

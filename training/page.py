@@ -67,25 +67,22 @@ def loss_curve(metrics: Sequence[dict[str, Any]]) -> str:
     return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">{inside}</svg>'
 
 
-def model_card(summary: dict[str, Any], *, sample: str) -> str:
-    """Return the model card: Markdown with the facts in *summary* and a *sample* of generated text."""
+def model_card(summary: dict[str, Any], *, sample: str | None) -> str:
+    """Return the model card: Markdown with the facts in *summary*, and a *sample* if the model generates text."""
+    model = summary.get("model", {}).get("name")
     facts = "\n".join(
         f"| {_label(name)} | {_shown(value).replace('|', chr(92) + '|')} |" for name, value in summary.items()
     )
-    quoted = "\n".join(f"    {line}" for line in sample.strip("\n").splitlines())
     return f"""# {summary.get("run", "")}
 
-A small causal language model (GPT), trained from scratch on one version of a data set. `config.yaml` and that version
+A small language model (`{model}`), trained from scratch on one version of a data set. `config.yaml` and that version
 reproduce it, with the same losses on the same machine with the same number of threads.
 
 | | |
 |---|---|
 {facts}
 
-Bits per byte are measured on {summary.get("validated_on") or "the split `validation`"}, with independent documents, in
-windows of the sequence length that do not overlap. Loss is in nats per token and can only be compared between models
-with this tokenizer; bits per byte can be compared between any models on the same texts. `corpusmill evaluate` measures
-the whole split.
+{_measured(summary)}
 
 ## Uses and limits
 
@@ -93,10 +90,30 @@ The model shows that the corpus can be trained on, and how corpora compare. It i
 output resembles its training text and is not reliable. It may repeat passages of that text, whose licenses are listed
 on the data card of the version.
 
-## A sample
+{_quoted(sample)}"""
 
-{quoted}
-"""
+
+def _measured(summary: dict[str, Any]) -> str:
+    texts = summary.get("validated_on") or "the split `validation`"
+    windows = "with independent documents, in\nwindows of the sequence length that do not overlap."
+    if summary.get("masked_accuracy") is not None:
+        return (
+            f"Masked tokens are predicted on {texts}, {windows} Loss is in nats per masked token, and accuracy\n"
+            "the part of masked tokens that is predicted. Both can only be compared between models with this tokenizer "
+            "and this\nchoice of masks. `corpusmill evaluate` measures the whole split."
+        )
+    return (
+        f"Bits per byte are measured on {texts}, {windows} Loss is in nats per token and can only be compared between "
+        "models\nwith this tokenizer; bits per byte can be compared between any models on the same texts. "
+        "`corpusmill evaluate` measures\nthe whole split."
+    )
+
+
+def _quoted(sample: str | None) -> str:
+    if sample is None:
+        return ""
+    lines = "\n".join(f"    {line}" for line in sample.strip("\n").splitlines())
+    return f"## A sample\n\n{lines}\n"
 
 
 class _Scale:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,12 +17,12 @@ from typing import Any, Final
 from tokenizers import Tokenizer
 
 from corpusmill.schemas.errors import UsageError
-from corpusmill.schemas.storage import file_lock, is_url, write_atomically
+from corpusmill.schemas.storage import file_lock, write_atomically
 from corpusmill.training.checkpoint import FOLDER, writing
 from corpusmill.training.config import HARMLESS, TrainConfig
-from corpusmill.training.data.shards import Corpus
 from corpusmill.training.data.tokenizer import LINEAGE_FILE, TOKENIZER_FILE, load_tokenizer, train_tokenizer
 from corpusmill.training.metrics import METRICS_FILE
+from corpusmill.training.run_data import RunData
 
 PAGE_FILE: Final = "index.html"
 CARD_FILE: Final = "README.md"
@@ -31,7 +30,7 @@ CONFIG_FILE: Final = "config.yaml"
 _LOCK: Final = ".lock"
 
 
-def refuse_other_run(state: dict[str, Any], *, config: TrainConfig, corpus: Corpus) -> None:
+def refuse_other_run(state: dict[str, Any], *, config: TrainConfig, data: RunData) -> None:
     """Refuse to resume from the checkpoint's *state* if the result would differ from that of an uninterrupted run.
 
     Raises:
@@ -46,11 +45,11 @@ def refuse_other_run(state: dict[str, Any], *, config: TrainConfig, corpus: Corp
                 f"the run `{config.run}` was started with {_difference(name, saved, wanted[name])}", hint=hint
             )
     begun = state["lineage"]["version"]
-    if begun != corpus.version:
-        raise UsageError(f"the run `{config.run}` was started on version {begun}, not {corpus.version}", hint=hint)
+    if begun != data.version:
+        raise UsageError(f"the run `{config.run}` was started on version {begun}, not {data.version}", hint=hint)
 
 
-def run_tokenizer(config: TrainConfig, folder: Path, corpus: Corpus) -> Tokenizer:
+def run_tokenizer(config: TrainConfig, folder: Path, data: RunData) -> Tokenizer:
     """Return the run's tokenizer: the one in its folder if it matches *config*, else a new one."""
     if config.tokenizer.path is not None:
         tokenizer = load_tokenizer(config.tokenizer.path)
@@ -58,10 +57,10 @@ def run_tokenizer(config: TrainConfig, folder: Path, corpus: Corpus) -> Tokenize
             write_atomically(folder / TOKENIZER_FILE, tokenizer.to_str(pretty=True))
         return tokenizer
     made = folder / LINEAGE_FILE
-    wanted = {"version": corpus.version, "max_vocabulary_size": config.tokenizer.trained_size}
+    wanted = {"version": data.version, "max_vocabulary_size": config.tokenizer.trained_size}
     if not (folder / TOKENIZER_FILE).is_file() or not _says(made, wanted):
         with writing(folder):
-            train_tokenizer(corpus, vocabulary_size=config.tokenizer.trained_size, out=folder)
+            train_tokenizer(data.train, vocabulary_size=config.tokenizer.trained_size, out=folder)
     return load_tokenizer(folder)
 
 
@@ -75,24 +74,6 @@ def _says(path: Path, wanted: dict[str, Any]) -> bool:
         all(said.get(name) == value for name, value in wanted.items())
         and said.get("sha256") == hashlib.sha256(file.read_bytes()).hexdigest()
     )
-
-
-def lineage(corpus: Corpus, folder: Path) -> dict[str, Any]:
-    """Return the origin of the run's data.
-
-    Paths are relative to the run's folder, so that a workspace can be moved; URLs are absolute.
-    """
-    report = corpus.report
-    return {
-        "dataset": corpus.dataset,
-        "version": corpus.version,
-        "path": _seen_from(folder, corpus.path),
-        "report": None if report is None else _seen_from(folder, report),
-    }
-
-
-def _seen_from(folder: Path, place: str) -> str:
-    return place if is_url(place) else os.path.relpath(place, folder)
 
 
 def _difference(name: str, saved: Any, wanted: Any) -> str:

@@ -54,7 +54,8 @@ def repeatable(config: TrainConfig) -> Iterator[Runtime]:
         torch.use_deterministic_algorithms(True)
         # Filling uninitialized memory only helps to detect bugs, and takes time.
         deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-        with torch.random.fork_rng(devices=[]):  # torch draws initial weights, which are then replaced
+        # torch draws initial weights, which are then replaced, and dropout.
+        with torch.random.fork_rng(devices=[torch.cuda.current_device()] if device.type == "cuda" else []):
             yield Runtime(device, mixed, threads)
     finally:
         torch.set_num_threads(before[0])

@@ -1,5 +1,5 @@
-"""`fit`: train a GPT on a version. A run can be stopped at any time and resumes with the same losses."""
-# ruff: noqa: N803, N806 - names of tensors end in their shape
+"""`fit`: train a model on a version. A run can be stopped at any time and resumes with the same losses."""
+# ruff: noqa: N803 - names of tensors end in their shape
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -15,9 +15,8 @@ from typing import Any, Final
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
-from torch.nn import functional
 
-from corpusmill.schemas.errors import SourceError, WorkError
+from corpusmill.schemas.errors import WorkError
 from corpusmill.schemas.storage import write_atomically
 from corpusmill.training.checkpoint import (
     load_optimizer,
@@ -28,20 +27,24 @@ from corpusmill.training.checkpoint import (
     writing,
 )
 from corpusmill.training.config import TrainConfig, config_yaml, load_config
+from corpusmill.training.data.best_fit import PADDING
 from corpusmill.training.data.loader import BatchLoader
-from corpusmill.training.data.packed import PackedDataset
-from corpusmill.training.data.shards import Corpus, Place, open_corpus
+from corpusmill.training.data.order import mixed
+from corpusmill.training.data.shards import Place
 from corpusmill.training.evaluation.generation import generate
-from corpusmill.training.evaluation.likelihood import documents, score_documents
+from corpusmill.training.evaluation.scoring import score_texts
 from corpusmill.training.metrics import METRICS_FILE, MetricsFile, read_metrics
-from corpusmill.training.models.gpt import GPT
+from corpusmill.training.models import build_model
+from corpusmill.training.models.base import LanguageModel
+from corpusmill.training.objectives import build_objective
+from corpusmill.training.objectives.base import Examples, Objective, loss
 from corpusmill.training.page import model_card, run_page
+from corpusmill.training.run_data import RunData, open_run_data
 from corpusmill.training.run_folder import (
     CARD_FILE,
     CONFIG_FILE,
     PAGE_FILE,
     forget,
-    lineage,
     locked,
     refuse_other_run,
     run_tokenizer,
@@ -64,10 +67,13 @@ class Progress:
     loss: float
     validation_loss: float | None
     bits_per_byte: float | None
+    masked_accuracy: float | None
     tokens_per_s: float
 
     def __str__(self) -> str:
         validation = "" if self.bits_per_byte is None else f", validation {self.bits_per_byte:.3f} bits/byte"
+        if self.masked_accuracy is not None:
+            validation = f", validation {self.validation_loss:.3f}, {self.masked_accuracy:.1%} of masked tokens"
         return (
             f"train {self.run}: step {self.step:,} of {self.steps:,}, loss {self.loss:.3f}{validation}, "
             f"{self.tokens_per_s:,.0f} tokens/s"
@@ -77,12 +83,13 @@ class Progress:
 def fit(
     config: TrainConfig | Path | str,
     *,
-    version_dir: Place,
+    version_dir: Place | Sequence[Place],
     workspace: Path | str,
     resume: bool = True,
     progress: Callable[[Progress], None] | None = None,
     verify: bool | None = None,
     num_workers: int = 0,
+    tokens: Place | None = None,
 ) -> dict[str, Any]:
     """Train the run in *config* on the version in *version_dir*. The run's folder is `<workspace>/models/<run>`.
 
@@ -91,17 +98,21 @@ def fit(
 
     Args:
         config: The configuration, or its path.
-        version_dir: Path or URL of the version (or of a folder or file of Parquet with a column `text`).
+        version_dir: Path or URL of the version (or of a folder or file of Parquet with a column `text`), or those of
+            the versions of a mixture, in the order of the configuration.
         workspace: Parent folder of `models/`.
         resume: False deletes earlier results of the run.
         progress: Called after each step.
         verify: Compare the shards with the SHA-256 in the manifest first. None: only if they are on this machine,
             because on a store this transfers all columns.
         num_workers: Processes that tokenize; 0: this process.
+        tokens: Folder or URL of the workspace whose token cache is read, if it has one for the version and the
+            tokenizer; None: *workspace*. The results are the same.
 
     Returns:
         `status` (``trained``, ``unchanged``, or ``stopped`` by `max_minutes`), `run, path, step, steps, train_loss,
-        validation_loss, bits_per_byte, tokens, tokens_per_s, parameters, dataset, version, checkpoint, warnings`.
+        validation_loss, bits_per_byte` (None if the model predicts masked tokens), `masked_accuracy` (None if it
+        predicts next tokens), `tokens, tokens_per_s, parameters, dataset, version, checkpoint, warnings`.
 
     Raises:
         RecipeError: The configuration is invalid.
@@ -112,21 +123,16 @@ def fit(
     """
     config = config if isinstance(config, TrainConfig) else load_config(config)
     folder = Path(workspace) / "models" / config.run
-    corpus = open_corpus(version_dir, split="train")
-    if not corpus.rows:
-        raise SourceError(
-            f"the split `train` of {corpus.path} is empty", hint="give `train` a share in the recipe's `split`"
-        )
-    validation = open_corpus(version_dir, split="validation")
+    data = open_run_data(version_dir)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with locked(folder), repeatable(config) as runtime:
         if not resume:
             forget(folder)
-        if (corpus.is_local if verify is None else verify) and not _is_done(config, folder):
-            corpus.verify()
-            validation.verify()
-        run = _prepare(config, folder, corpus, validation, runtime, num_workers=num_workers)
+        if (data.is_local if verify is None else verify) and not _is_done(config, folder):
+            data.verify()
+        place = workspace if tokens is None else tokens
+        run = _prepare(config, folder, data, runtime, num_workers=num_workers, tokens=place)
         return run.train(progress=progress)
 
 
@@ -140,6 +146,7 @@ class _Totals:
     train_loss: float | None = None
     validation_loss: float | None = None
     bits_per_byte: float | None = None
+    masked_accuracy: float | None = None
     validated_at: int = 0
     validation: dict[str, int] = field(default_factory=dict)
 
@@ -154,11 +161,11 @@ class _Run:
 
     config: TrainConfig
     folder: Path
-    corpus: Corpus
-    validation: Corpus
+    data: RunData
     runtime: Runtime
     tokenizer: Tokenizer
-    model: GPT
+    model: LanguageModel
+    objective: Objective
     optimizer: torch.optim.AdamW
     loader: BatchLoader
     warnings: list[str]
@@ -197,7 +204,9 @@ class _Run:
     def _describe(self) -> None:
         """Write the page, then the card, whose existence shows that both are written."""
         lines = read_metrics(self.folder / METRICS_FILE)
-        sample = generate(self.folder, max_tokens=_SAMPLE_TOKENS, seed=self.config.seed, device=self.config.device)
+        sample = None
+        if self.config.model.objective == "next_token":
+            sample = generate(self.folder, max_tokens=_SAMPLE_TOKENS, seed=self.config.seed, device=self.config.device)
         with writing(self.folder):
             write_atomically(self.folder / PAGE_FILE, run_page(self._facts(), lines))
             write_atomically(self.folder / CARD_FILE, model_card(self._facts(), sample=sample))
@@ -222,7 +231,7 @@ class _Run:
             last = time.monotonic()
 
     def _make_step(self, batch_BS: Tensor) -> dict[str, Any]:
-        """Run one step of the optimizer on the whole batch, shape (sequences, sequence_length + 1)."""
+        """Run one step of the optimizer on the whole batch: a row of tokens for each lane."""
         config = self.config
         rate = config.optimizer.learning_rate * cosine_with_warm_up(
             self.step,
@@ -232,43 +241,48 @@ class _Run:
         )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        loss = 0.0
-        for part in batch_BS.to(self.runtime.device).chunk(config.batch.accumulation):
-            part_loss = self._loss(part) / config.batch.accumulation
+        torch.manual_seed(dropout_seed(config.seed, step=self.step, rank=0))
+        examples = self.objective.examples(batch_BS, step=self.step, lanes=range(len(batch_BS)))
+        predictions, total = examples.predictions, 0.0
+        for part in examples.to(self.runtime.device).chunk(config.batch.accumulation):
+            part_loss = self._loss(part, predictions=predictions)
             part_loss.backward()  # type: ignore[no-untyped-call]
-            loss += part_loss.item()
+            total += part_loss.item()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.optimizer.clip or math.inf).item()
-        if not math.isfinite(loss + norm):
+        if not math.isfinite(total + norm):
             raise WorkError(
-                f"the loss is {loss} and its gradient {norm} at step {self.step + 1}",
+                f"the loss is {total} and its gradient {norm} at step {self.step + 1}",
                 hint="use a lower `optimizer.learning_rate` or a longer `schedule.warm_up_steps`",
             )
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.totals.step += 1
-        self.totals.tokens += batch_BS.shape[0] * config.model.sequence_length
-        self.totals.train_loss = loss
-        return {"step": self.step, "loss": loss, "learning_rate": rate, "gradient_norm": norm}
+        padding = int((batch_BS == PADDING).sum())
+        self.totals.tokens += batch_BS.shape[0] * config.model.sequence_length - padding
+        self.totals.train_loss = total
+        return {"step": self.step, "loss": total, "learning_rate": rate, "gradient_norm": norm}
 
-    def _loss(self, rows_BS: Tensor) -> Tensor:
-        logits_BSV = self._logits(rows_BS[:, :-1])
-        return functional.cross_entropy(logits_BSV.flatten(0, 1), rows_BS[:, 1:].flatten())
+    def _loss(self, examples: Examples, *, predictions: int) -> Tensor:
+        return loss(self._logits, examples, predictions=predictions)
 
-    def _logits(self, tokens_BS: Tensor) -> Tensor:
+    def _logits(self, tokens_BS: Tensor, **places: Tensor | None) -> Tensor:
         with self.runtime.autocast():
-            return self.model(tokens_BS).float()  # type: ignore[no-any-return]
+            return self.model(tokens_BS, **places).float()  # type: ignore[no-any-return]
 
     def _validate(self) -> dict[str, Any]:
-        if not self.validation.rows:
+        if not self.data.has_validation:
             return {}
-        texts = documents(self.validation, max_bytes=self.config.validation_bytes)
-        total = score_documents(self.model, self.tokenizer, texts, forward=self._logits).total
+        texts = self.data.validation_documents(max_bytes=self.config.validation_bytes)
+        total = score_texts(self.model, self.tokenizer, texts, objective=self.objective, forward=self._logits).total
         if not total.bytes:
             return {}
-        self.totals.validation_loss, self.totals.bits_per_byte = total.loss, total.bits_per_byte
-        self.totals.validated_at = self.step
+        figures = total.figures()
+        measured = {name: figures[name] for name in ("bits_per_byte", "masked_accuracy") if name in figures}
+        self.totals.validation_loss, self.totals.validated_at = total.loss, self.step
         self.totals.validation = {"documents": total.documents, "bytes": total.bytes}
-        return {"validation_loss": total.loss, "bits_per_byte": total.bits_per_byte}
+        self.totals.bits_per_byte = measured.get("bits_per_byte")
+        self.totals.masked_accuracy = measured.get("masked_accuracy")
+        return {"validation_loss": total.loss, **measured}
 
     def _is_over(self, seconds: float) -> bool:
         minutes = self.config.max_minutes
@@ -284,8 +298,9 @@ class _Run:
                 "run": self.config.run,
                 "step": self.step,
                 "totals": vars(self.totals),
-                "lineage": lineage(self.corpus, self.folder),
+                "lineage": self.data.lineage(self.folder),
                 "model": self.config.model.model_dump(mode="json"),
+                "objective": self.config.objective.model_dump(mode="json"),
                 "vocabulary_size": self.tokenizer.get_vocab_size(),
                 "config": self.config.model_dump(mode="json"),
                 "runtime": _runtime_facts(self.runtime),
@@ -294,7 +309,7 @@ class _Run:
         )
 
     def _warn(self) -> None:
-        if not self.validation.rows:
+        if not self.data.has_validation:
             self.warnings.append("the split `validation` is empty: no validation loss is measured")
         for warning in self.warnings:
             logger.warning(warning, extra={"run": self.config.run})
@@ -303,14 +318,15 @@ class _Run:
         totals = self.totals
         return {
             "run": self.config.run,
-            "dataset": self.corpus.dataset,
-            "version": self.corpus.version,
-            "report": lineage(self.corpus, self.folder)["report"],
+            "dataset": self.data.dataset,
+            "version": self.data.version,
+            "report": self.data.lineage(self.folder)["report"],
             "step": totals.step,
             "steps": self.config.steps,
             "train_loss": totals.train_loss,
             "validation_loss": totals.validation_loss,
             "bits_per_byte": totals.bits_per_byte,
+            "masked_accuracy": totals.masked_accuracy,
             "validated_on": self._validated_on(),
             "tokens": totals.tokens,
             "tokens_per_s": round(totals.tokens_per_s),
@@ -339,16 +355,17 @@ class _Run:
             loss=totals.train_loss or 0.0,
             validation_loss=totals.validation_loss,
             bits_per_byte=totals.bits_per_byte,
+            masked_accuracy=totals.masked_accuracy,
             tokens_per_s=totals.tokens_per_s,
         )
 
     def _result(self, status: str) -> dict[str, Any]:
-        names = ("run", "step", "steps", "train_loss", "validation_loss", "bits_per_byte", "tokens", "tokens_per_s")
+        names = ("run", "step", "steps", "train_loss", "validation_loss", "bits_per_byte", "masked_accuracy")
         facts = self._facts()
         return {
             "status": status,
             "path": str(self.folder),
-            **{name: facts[name] for name in (*names, "parameters", "dataset", "version")},
+            **{name: facts[name] for name in (*names, "tokens", "tokens_per_s", "parameters", "dataset", "version")},
             "checkpoint": str(newest_checkpoint(self.folder)),
             "warnings": self.warnings,
         }
@@ -360,28 +377,42 @@ def _is_done(config: TrainConfig, folder: Path) -> bool:
 
 
 def _prepare(
-    config: TrainConfig, folder: Path, corpus: Corpus, validation: Corpus, runtime: Runtime, *, num_workers: int
+    config: TrainConfig,
+    folder: Path,
+    data: RunData,
+    runtime: Runtime,
+    *,
+    num_workers: int,
+    tokens: Place,
 ) -> _Run:
     """Return the run at its newest checkpoint, or at its beginning. Train its tokenizer if it has none."""
     checkpoint = newest_checkpoint(folder)
     state = None if checkpoint is None else read_state(checkpoint)
     warnings = []
     if state is not None:
-        refuse_other_run(state, config=config, corpus=corpus)
+        refuse_other_run(state, config=config, data=data)
         warnings = _differences(state["runtime"], _runtime_facts(runtime))
-    tokenizer = run_tokenizer(config, folder, corpus)
-    model = GPT(config.model, vocabulary_size=tokenizer.get_vocab_size())
+    tokenizer = run_tokenizer(config, folder, data)
+    model = build_model(config.model, vocabulary_size=tokenizer.get_vocab_size())
+    objective = build_objective(config.model, config.objective, tokenizer, seed=config.seed)
     model.reset_parameters(seed=config.seed)
     model.to(runtime.device)
     run = _Run(
-        *(config, folder, corpus, validation, runtime, tokenizer, model),
+        *(config, folder, data, runtime, tokenizer, model, objective),
         optimizer=_adamw(config, model),
-        loader=_loader(config, corpus, tokenizer, num_workers=num_workers),
+        loader=BatchLoader(
+            data.dataset_of(config, tokenizer, tokens=tokens, targets=objective.needs_targets), num_workers=num_workers
+        ),
         warnings=warnings,
     )
     if checkpoint is not None and state is not None:
         run.restore(checkpoint, state)
     return run
+
+
+def dropout_seed(seed: int, *, step: int, rank: int) -> int:
+    """Return the seed of torch's generators for a step, so that a resumed run drops the same numbers."""
+    return mixed(seed, step, rank) >> 1  # torch takes 63 bits
 
 
 def _runtime_facts(runtime: Runtime) -> dict[str, Any]:
@@ -402,7 +433,7 @@ def _differences(begun: dict[str, Any], resumed: dict[str, Any]) -> list[str]:
     ]
 
 
-def _adamw(config: TrainConfig, model: GPT) -> torch.optim.AdamW:
+def _adamw(config: TrainConfig, model: LanguageModel) -> torch.optim.AdamW:
     chosen = config.optimizer
     return torch.optim.AdamW(
         model.parameter_groups(weight_decay=chosen.weight_decay),
@@ -411,16 +442,3 @@ def _adamw(config: TrainConfig, model: GPT) -> torch.optim.AdamW:
         eps=chosen.epsilon,
         fused=True,
     )
-
-
-def _loader(config: TrainConfig, corpus: Corpus, tokenizer: Tokenizer, *, num_workers: int) -> BatchLoader:
-    dataset = PackedDataset(
-        corpus,
-        tokenizer,
-        config.model.sequence_length,
-        batch_size=config.batch.sequences,
-        seed=config.seed,
-        epochs=None,
-        targets=True,
-    )
-    return BatchLoader(dataset, num_workers=num_workers)

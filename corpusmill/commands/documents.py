@@ -116,8 +116,9 @@ def _mention_refused(console: Console, version: Any) -> None:
     type=click.Path(path_type=Path),
     help="Search for documents that are like the text in FILE (- for standard input).",
 )
+@click.option("--batch", metavar="RUN:STEP", help="Show the documents that a training run made this step with.")
 @click.pass_obj
-def explain(console: Console, document: str | None, dataset: str | None, like: Path | None) -> int:
+def explain(console: Console, document: str | None, dataset: str | None, like: Path | None, batch: str | None) -> int:
     """Show where a document came from, the verdict of each stage, and the versions that contain it.
 
     Name the document by its id (the first characters are enough), its URL, or its name in its source. A URL that a
@@ -126,7 +127,17 @@ def explain(console: Console, document: str | None, dataset: str | None, like: P
     With --like FILE instead, show the documents whose texts are most similar to a plain text, and whether `near_dedup`
     would remove it as a copy of one of them. This searches the current version of each data set, if it was published
     with `near_dedup: {index: true}` or `incremental: true`.
+
+    With --batch RUN:STEP, show the documents of a batch of a training run. They are computed, from the token cache if
+    the workspace has one, else by encoding texts from the last checkpoint before the step.
     """
+    if batch is not None:
+        from corpusmill.commands.batches import explain_batch
+
+        if document is not None or like is not None:
+            raise UsageError(f"--batch and a document were named, got {document or like}", hint="leave one of them out")
+        explain_batch(console, batch)
+        return 0
     if like is not None:
         from corpusmill.commands.like import explain_like
 

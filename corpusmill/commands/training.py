@@ -9,20 +9,11 @@ from typing import Any
 import click
 
 from corpusmill.commands.numbers import NumberRange
-from corpusmill.commands.place import workspace_of
+from corpusmill.commands.place import version_place, workspace_of
 from corpusmill.schemas.errors import UsageError
 from corpusmill.schemas.storage import is_url
-from corpusmill.terminal.console import Console
+from corpusmill.terminal.console import Console, table
 from corpusmill.terminal.figures import plural, size
-
-
-def _version_place(console: Console, name: str) -> str:
-    """Return the path or URL of the version *name*, which may also be a folder or a Parquet file."""
-    path = Path(name)
-    if is_url(name) or (path.exists() and ("/" in name or path.suffix == ".parquet")):
-        return name
-    place: str = console.parts["open_version"](name, workspace=workspace_of(console)).address
-    return place
 
 
 def _model_folder(console: Console, name: Path) -> Path:
@@ -51,7 +42,7 @@ def tokenizer(console: Console, version: str, vocabulary_size: int, split: str, 
     """Train a byte-level BPE tokenizer on VERSION. The same texts always give the same file."""
     from corpusmill.training import train_tokenizer
 
-    place = _version_place(console, version)
+    place = version_place(console, version)
     name = f"{version.replace('://', '-').replace('@', '-').replace('/', '-').strip('-')}-{vocabulary_size}"
     target = out or console.workspace / "models" / "tokenizers" / name
     result = train_tokenizer(place, vocabulary_size=vocabulary_size, out=target, split=split)
@@ -60,6 +51,43 @@ def tokenizer(console: Console, version: str, vocabulary_size: int, split: str, 
     else:
         texts = f"{plural(result['documents'], 'document')}, {size(result['bytes'])}"
         console.text(f"{result['path']}: {result['vocabulary_size']:,} tokens from {texts}")
+
+
+@click.command()
+@click.option(
+    "-o",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A field of a training configuration, as `model.layers=8`; may be repeated.",
+)
+@click.pass_obj
+def models(console: Console, options: tuple[str, ...]) -> None:
+    """List the models that can be trained: parameters, memory of training, and operations for a given size.
+
+    The size is the default of `corpusmill train`, changed by fields of `model`, `objective`, `tokenizer` and `batch`.
+    Each model takes the fields that it has; `-o model.name=lstm` lists one model.
+    """
+    from corpusmill.training import catalog
+
+    listed = catalog(options)
+    if console.as_json:
+        for costs in listed:
+            console.data(costs.as_dict())
+        return
+    rows = [
+        {
+            "model": costs.name,
+            "family": costs.family,
+            "objective": costs.objective,
+            "parameters": costs.parameters,
+            "memory": size(costs.memory),
+            "of it activations": size(costs.activations),
+            "MFLOPs/token": round(costs.flops_per_token / 1e6, 2),
+        }
+        for costs in listed
+    ]
+    console.text(table(rows, list(rows[0])))
 
 
 @click.command()
@@ -82,12 +110,14 @@ def train(console: Console, config: Path, version: str | None, fresh: bool, work
     from corpusmill.training import fit, load_config
 
     settings = load_config(config)
-    place = _version_place(console, version or settings.version)
-    console.say(f"training {settings.run} on {place}")
+    names = [version] if version else [one.version for one in settings.versions]
+    places = [version_place(console, name) for name in names]
+    console.say(f"training {settings.run} on {', '.join(places)}")
     result = fit(
         settings,
-        version_dir=place,
+        version_dir=places,
         workspace=console.workspace,
+        tokens=workspace_of(console).store,
         resume=not fresh,
         progress=_progress(console),
         num_workers=workers,
@@ -116,9 +146,9 @@ def _progress(console: Console) -> Any:
 
 
 def _training_as_text(result: dict[str, Any], *, validation_bytes: int | None) -> str:
-    bits = result["bits_per_byte"]
     part = "" if validation_bytes is None else f"the first {size(validation_bytes)} of "
-    measured = "" if bits is None else f", {bits:.3f} bits per byte on {part}the validation split"
+    is_measured = result["validation_loss"] is not None
+    measured = f", {_score_as_text(result)} on {part}the validation split" if is_measured else ""
     first = f"{result['status']} {result['run']} at step {result['step']:,}{measured}"
     return f"{first}\n  {result['path']}\n  {result['path']}/index.html"
 
@@ -134,27 +164,37 @@ def _training_as_text(result: dict[str, Any], *, validation_bytes: int | None) -
 )
 @click.pass_obj
 def evaluate(console: Console, model: Path, version: str | None, split: str, baseline: Any) -> None:
-    """Measure the loss of MODEL on VERSION, in bits per byte.
+    """Measure the loss of MODEL on VERSION, in bits per byte; of `bert`, the masked tokens that it predicts.
 
     MODEL is the name of a run, its folder, or a checkpoint. VERSION defaults to the one it was trained on.
     """
     from corpusmill.training import evaluate as score
 
     folder = _model_folder(console, model)
-    place = _version_place(console, version) if version else _trained_on(console, folder)
+    place = version_place(console, version) if version else _trained_on(console, folder)
     result = score(folder, place, split=split, baseline=baseline)
     if console.as_json:
         console.data(result)
         return
     console.text(
-        f"{result['bits_per_byte']:.3f} bits per byte, loss {result['loss']:.3f} on the whole split `{split}` "
+        f"{_score_as_text(result)}, loss {result['loss']:.3f} on the whole split `{split}` "
         f"({plural(result['documents'], 'document')})"
     )
     for name, source in result["by_source"].items():
-        texts = plural(source["documents"], "document")
-        console.text(f"  {name}: {source['bits_per_byte']:.3f} bits per byte on {texts}")
+        console.text(f"  {name}: {_score_as_text(source)} on {plural(source['documents'], 'document')}")
     if baseline:
         console.text(_comparison(result["baseline"]))
+
+
+def _score_as_text(figures: dict[str, Any]) -> str:
+    """Describe how well a model predicts a text.
+
+    >>> _score_as_text({"bits_per_byte": 1.85}), _score_as_text({"bits_per_byte": None, "masked_accuracy": 0.312})
+    ('1.850 bits per byte', '31.2 % of masked tokens predicted')
+    """
+    if figures.get("masked_accuracy") is not None:
+        return f"{100 * figures['masked_accuracy']:.1f} % of masked tokens predicted"
+    return f"{figures['bits_per_byte']:.3f} bits per byte"
 
 
 def _comparison(baseline: dict[str, Any]) -> str:
@@ -180,7 +220,7 @@ def _trained_on(console: Console, model: Path) -> str:
         raise UsageError(
             f"{model} does not say what it was trained on", hint="name the version: `corpusmill evaluate MODEL VERSION`"
         )
-    return _version_place(console, f"{dataset}@{version}")
+    return version_place(console, f"{dataset}@{version}")
 
 
 @click.command()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 import torch
 
-from corpusmill.schemas.errors import UsageError
+from corpusmill.schemas.errors import DamagedFileError, UsageError
 from corpusmill.training import evaluate, generate
 from corpusmill.training.checkpoint import find_checkpoint, load_model, newest_checkpoint
+from corpusmill.training.objectives.next_token import NextToken
 from corpusmill.training.runtime import choose_device
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch detects no GPU")
@@ -55,3 +58,32 @@ def test_a_checkpoint_is_found_from_the_run_and_from_itself(trained: Path, tmp_p
     assert find_checkpoint(trained) == find_checkpoint(str(newest)) == newest
     with pytest.raises(UsageError, match="has no trained model"):
         find_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize(("written", "is_older"), [(1, True), (3, False)])
+def test_a_checkpoint_of_another_format_is_refused(trained: Path, tmp_path: Path, written: int, is_older: bool) -> None:
+    """Format 1 did not name its architecture: its weights belong to a model that is gone."""
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    newest = newest_checkpoint(run)
+    assert newest is not None
+    state = json.loads((newest / "state.json").read_text())
+    (newest / "state.json").write_text(json.dumps(state | {"format_version": written}))
+
+    with pytest.raises(DamagedFileError, match=f"has format {written}, this corpusmill reads 2") as caught:
+        load_model(run, device=torch.device("cpu"))
+
+    assert "use the corpusmill that wrote it" in (caught.value.hint or "")
+    assert ("train again with `corpusmill train CONFIG --fresh`" in (caught.value.hint or "")) == is_older
+
+
+def test_a_checkpoint_says_what_its_model_is(trained: Path) -> None:
+    """The state alone gives the model and its objective, without the configuration file."""
+    newest = newest_checkpoint(trained)
+    assert newest is not None
+
+    state = json.loads((newest / "state.json").read_text())
+
+    assert state["format_version"] == 2
+    assert (state["model"]["name"], state["objective"]) == ("llama", {"name": "next_token"})
+    assert isinstance(load_model(trained, device=torch.device("cpu")).objective, NextToken)

@@ -6,10 +6,11 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from corpusmill.pipelines.recipes.reading import load_recipe
 from corpusmill.schemas.errors import RecipeError, RecipeErrors
-from corpusmill.training.config import config_yaml, load_config, parse_config
+from corpusmill.training.config import ModelConfig, config_yaml, load_config, parse_config
 from tests.training.corpora import tiny_config
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -30,6 +31,31 @@ def test_a_configuration_survives_writing_and_reading() -> None:
     assert parse_config(config_yaml(config), file="config.yaml") == config
 
 
+@pytest.mark.parametrize(("name", "objective"), [("llama", "next_token"), ("gru", "next_token"), ("bert", "masked")])
+def test_the_resolved_configuration_has_the_fields_of_its_model_alone(name: str, objective: str) -> None:
+    """`heads: 4` beside an LSTM would suggest that it has heads; the objective that follows is written."""
+    config = parse_config(LEAST + f"model: {{name: {name}}}\n", file="f")
+
+    written = yaml.safe_load(config_yaml(config))
+
+    assert ("heads" in written["model"]) == (name != "gru")
+    assert ("embedding_width" in written["model"]) == (name == "gru")
+    assert written["objective"]["name"] == objective
+    assert ("fraction" in written["objective"]) == (name == "bert")
+    assert parse_config(config_yaml(config), file="config.yaml") == config
+
+
+def test_widths_that_are_not_given_follow_from_the_width() -> None:
+    """Llama's feed-forward network has three matrices instead of two, so it is narrower (Shazeer 2020)."""
+    sizes = [ModelConfig(name=name, width=96) for name in ("gpt", "llama", "lstm")]
+
+    assert [size.feed_forward_used for size in sizes[:2]] == [384, 256]
+    assert ModelConfig(width=128).feed_forward_used == 344
+    assert ModelConfig(feed_forward=100).feed_forward_used == 100
+    assert sizes[2].embedding_width_used == 96
+    assert ModelConfig(heads=8, kv_heads=2).kv_heads_used == 2 != ModelConfig(heads=8).kv_heads_used == 8
+
+
 def test_scientific_notation_without_a_point_is_a_number() -> None:
     """YAML 1.1 reads 3e-4 as text, and no one who writes a learning rate knows that."""
     assert parse_config(LEAST + "optimizer: {learning_rate: 3e-4}\n", file="f").optimizer.learning_rate == 3e-4
@@ -41,7 +67,7 @@ def test_scientific_notation_without_a_point_is_a_number() -> None:
         (
             LEAST + "model:\n  layers: 2\n  widht: 64\n",
             *(6, "model.widht", "unknown field `model.widht`"),
-            "did you mean `width`?; fields: layers, heads, width, sequence_length",
+            "did you mean `width`?; fields: name, layers, heads, width, sequence_length",
         ),
         (
             LEAST + "batch:\n  sequences: many\n",
@@ -64,7 +90,13 @@ def test_scientific_notation_without_a_point_is_a_number() -> None:
         (LEAST + "seed: -1\n", 4, "seed", "expected a whole number from 0 to", "for example `seed: 0`"),
         ("run: one\nversion: handbook\n", 1, "steps", "field `steps` is missing", "for example `steps: 1000`"),
         (LEAST + "model: {width: 10, heads: 4}\n", 4, "model", "even number", "use `width: 8`"),
-        (LEAST + "model: 3\n", 4, "model", "expected fields with values, got `3`", "for example `model: {layers: 4"),
+        (
+            LEAST + "model: 3\n",
+            4,
+            "model",
+            "expected fields with values, got `3`",
+            "for example `model: {name: llama, layers: 4",
+        ),
         (LEAST + "batch: {sequences: 10, accumulation: 4}\n", 4, "batch", "equal parts", "use `sequences: 12`"),
         (
             LEAST + "tokenizer: {path: a.json, vocabulary_size: 300}\n",
@@ -93,6 +125,38 @@ def test_scientific_notation_without_a_point_is_a_number() -> None:
             "device",
             "`cpus` is not allowed",
             "did you mean `cpu`?; allowed: auto, cpu, cuda",
+        ),
+        (
+            LEAST + "model:\n  name: lstm\n  heads: 8\n",
+            *(6, "model.heads", "`heads: 8` is not a field of `lstm`"),
+            "remove `heads`, or use `name: llama` or `name: gpt` or `name: bert`",
+        ),
+        (
+            LEAST + "model: {heads: 4, kv_heads: 3}\n",
+            *(4, "model", "`heads` 4 cannot be shared equally by `kv_heads` 3", "use `kv_heads: 2`"),
+        ),
+        (
+            LEAST + "model: {name: gpt, width: 10}\n",
+            *(4, "model", "`width` 10 has to be a multiple of `heads` 4", "use `width: 8`"),
+        ),
+        (
+            LEAST + "model: {name: lsmt}\n",
+            *(
+                4,
+                "model.name",
+                "`lsmt` is not allowed",
+                "did you mean `lstm`?; allowed: llama, gpt, rnn, lstm, gru, bert",
+            ),
+        ),
+        (
+            LEAST + "objective: {name: masked}\n",
+            *(1, "model.name", "`model.name: llama` cannot be trained with `objective.name: masked`"),
+            "use `model: {name: bert}`, or `objective: {name: next_token}`",
+        ),
+        (
+            LEAST + "objective: {fraction: 0.2}\n",
+            *(4, "objective.fraction", "`objective.fraction: 0.2` is not a field of `next_token`"),
+            "remove `fraction`, or use `model: {name: bert}`",
         ),
         (LEAST.replace("one", "../one"), 1, "run", "expected a name", "use `run: one`"),
     ],
@@ -173,3 +237,62 @@ def test_the_path_of_a_tokenizer_is_relative_to_the_configuration(tmp_path: Path
     (tmp_path / "train.yaml").write_text(LEAST + "tokenizer: {path: made/tokenizer.json}\n")
 
     assert load_config(tmp_path / "train.yaml").tokenizer.path == str(tmp_path / "made" / "tokenizer.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "message", "hint"),
+    [
+        (
+            "version: [{version: a, weight: 1}, {version: b}]",
+            *("version", "give all versions a `weight`, or none of them", "for example `weight: 1`"),
+        ),
+        (
+            "version: [{version: a}, {version: b}]\nmixture: {by: source}",
+            *("version", "`mixture.by` divides one version, `version` has several", "publish the sources as one"),
+        ),
+        (
+            "version: a\nmixture: {weights: {web: 1}}",
+            *("mixture", "`weights` and `epochs` need `by`", "for example `by: source`"),
+        ),
+        ("version: a\nmixture: {by: source, weights: {web: 0}}", "mixture", "none of the `weights` is above 0", "give"),
+        ("version: a\nmixture: {by: source, weights: {web: -1, x: 1}}", "mixture", "a weight is below 0", "use 0"),
+        ("version: a\nmixture: {by: source, epochs: {web: 0}}", "mixture", "`epochs` below 1", "use a weight of 0"),
+        ("version: a\nmixture: {temperature: 0.5}", "mixture.temperature", "number from 1 to 1000", "for example"),
+        ("version: []", "version", "expected", "for example"),
+        (
+            "version: a\ncurriculum: {by: word_count}",
+            *(
+                "curriculum",
+                "give `order` or `phases`, one of them",
+                "use `curriculum: {by: word_count, order: ascending}",
+            ),
+        ),
+        (
+            "version: a\ncurriculum: {by: word_count, phases: [{at: 0.5, weights: [1, 2]}]}",
+            *("curriculum", "`at` starts with 0 and increases", "for example `at: 0`"),
+        ),
+        (
+            "version: a\ncurriculum: {by: word_count, phases: [{at: 0, weights: [0, 0]}]}",
+            *("curriculum", "weights are at least 0, and one is above 0", "for example `weights: [1, 1, 2, 4]`"),
+        ),
+    ],
+)
+def test_a_mixture_without_a_meaning_is_refused(text: str, field: str, message: str, hint: str) -> None:
+    """Before any work starts, with the field and what to write instead."""
+    with pytest.raises(RecipeErrors) as caught:
+        parse_config(f"run: one\nsteps: 200\n{text}\n", file="train.yaml")
+
+    (error,) = caught.value.errors
+    assert error.field == field
+    assert message in error.message
+    assert (error.hint or "").startswith(hint)
+
+
+def test_several_versions_are_read() -> None:
+    """The other form of the field."""
+    config = parse_config(
+        "run: one\nsteps: 200\nversion: [{version: a, weight: 2}, {version: b, weight: 1, epochs: 4}]\n", file="f"
+    )
+
+    assert [(one.version, one.weight, one.epochs) for one in config.versions] == [("a", 2, None), ("b", 1, 4)]
+    assert parse_config(config_yaml(config), file="f") == config

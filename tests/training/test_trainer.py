@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from corpusmill.schemas.errors import DamagedFileError, SourceError, UnfinishedError, UsageError, WorkError
-from corpusmill.training import evaluate, fit, train_tokenizer
+from corpusmill.training import evaluate, fit, generate, train_tokenizer
 from corpusmill.training.checkpoint import newest_checkpoint
 from corpusmill.training.config import TrainConfig, load_config
 from corpusmill.training.metrics import read_metrics
@@ -25,7 +25,16 @@ from corpusmill.training.trainer import Progress
 from tests.training.corpora import tiny_config, write_corpus, write_shard, write_version
 
 REPOSITORY = Path(__file__).parents[2]
-REPEATABLE = ("step", "loss", "learning_rate", "gradient_norm", "validation_loss", "bits_per_byte", "tokens")
+REPEATABLE = (
+    "step",
+    "loss",
+    "learning_rate",
+    "gradient_norm",
+    "validation_loss",
+    "bits_per_byte",
+    "masked_accuracy",
+    "tokens",
+)
 
 
 def lines(run: Path) -> list[dict[str, Any]]:
@@ -352,7 +361,7 @@ def test_a_loss_that_is_no_number_stops_the_run(version_dir: Path, tmp_path: Pat
     """The run must stop before the weights are saved, with a hint at the cause."""
     from corpusmill.training.trainer import _Run
 
-    monkeypatch.setattr(_Run, "_loss", lambda self, rows: sum(p.sum() for p in self.model.parameters()) * torch.nan)
+    monkeypatch.setattr(_Run, "_loss", lambda self, *_, **__: sum(p.sum() for p in self.model.parameters()) * torch.nan)
 
     with pytest.raises(WorkError, match="the loss is nan") as caught:
         fit(tiny_config(), version_dir=version_dir, workspace=tmp_path)
@@ -370,3 +379,57 @@ def test_the_tokenizer_of_a_killed_run_is_made_once(version_dir: Path, tmp_path:
     fit(tiny_config(steps=3), version_dir=version_dir, workspace=tmp_path)
 
     assert (run / "tokenizer.json").read_bytes() == whole
+
+
+SMALL: dict[str, dict[str, object]] = {
+    "llama": {"name": "llama", "heads": 2, "kv_heads": 1, "separate_documents": True},
+    "gpt": {"name": "gpt", "heads": 2},
+    "rnn": {"name": "rnn", "embedding_width": 8},
+    "lstm": {"name": "lstm", "separate_documents": True},
+    "gru": {"name": "gru"},
+    "bert": {"name": "bert", "heads": 2},
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_any_model_learns_and_goes_on_to_the_same_losses(name: str, version_dir: Path, tmp_path: Path) -> None:
+    """With dropout, masks and documents: none of them may depend on the steps that a process made before."""
+    size = SMALL[name] | {"layers": 2, "width": 16, "sequence_length": 16, "dropout": 0.1}
+    config = tiny_config(model=size, steps=30, checkpoint_every=4, optimizer={"learning_rate": 0.02})
+    fit(config, version_dir=version_dir, workspace=tmp_path / "whole")
+    with pytest.raises(StopError):
+        fit(config, version_dir=version_dir, workspace=tmp_path, progress=stop_after(11))
+
+    result = fit(config, version_dir=version_dir, workspace=tmp_path)
+
+    run = tmp_path / "models" / "tiny"
+    assert lines(run) == lines(tmp_path / "whole" / "models" / "tiny")
+    assert weights(run) == weights(tmp_path / "whole" / "models" / "tiny")
+    losses = [line["loss"] for line in lines(run)]
+    assert sum(losses[-5:]) < sum(losses[:5]) - 1
+    checkpoint = newest_checkpoint(run)
+    assert checkpoint is not None
+    assert json.loads((checkpoint / "state.json").read_text())["model"]["name"] == name
+    assert f"(`{name}`)" in (run / "README.md").read_text()
+    score = evaluate(run, version_dir)
+    assert score["loss"] == pytest.approx(result["validation_loss"])
+    if name == "bert":
+        assert result["bits_per_byte"] is None
+        assert 0 < result["masked_accuracy"] < 1
+        assert score["masked_accuracy"] == result["masked_accuracy"]
+        assert "predicted on the whole split" in (run / "README.md").read_text()
+        assert "A sample" not in (run / "README.md").read_text()
+        with pytest.raises(UsageError, match="cannot continue a text"):
+            generate(run)
+    else:
+        assert result["bits_per_byte"] == pytest.approx(score["bits_per_byte"])
+        assert generate(run, "the", max_tokens=40, seed=1) == generate(run, "the", max_tokens=40, seed=1)
+
+
+def test_dropout_is_used_in_training(trained: Path, version_dir: Path, tmp_path: Path) -> None:
+    """Otherwise the test above would show nothing."""
+    size = tiny_config().model.model_copy(update={"dropout": 0.5})
+    fit(tiny_config(steps=3).model_copy(update={"model": size}), version_dir=version_dir, workspace=tmp_path)
+
+    dropped = lines(tmp_path / "models" / "tiny")
+    assert [line["loss"] for line in dropped] != [line["loss"] for line in lines(trained)[:3]]

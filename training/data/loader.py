@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
@@ -16,32 +17,32 @@ from corpusmill.training.data.packed import PackedDataset, Row
 class BatchLoader:
     """Batches of a rank: one row of each of its lanes, in the order of lanes.
 
-    The state describes the batches returned so far, however far workers have read ahead.
+    The state describes the batches returned so far, however far workers have read ahead. Any number of workers gives
+    the same batches.
 
     Args:
         dataset: Source of the rows; its state is updated.
-        num_workers: Processes that tokenize. 0 uses this process; any other number must divide the rank's lanes.
+        num_workers: Processes that read and tokenize; 0 uses this process. Lanes are dealt to them in turn.
 
     Raises:
-        UsageError: The lanes cannot be shared equally by the workers.
         CorpusmillError: Reading the data set failed, also in a worker.
 
     Yields:
-        int64 tensors of shape (lanes of the rank, tokens in a row). With bounded epochs, the last may have fewer rows.
+        int64 tensors of shape (lanes of the rank, tokens in a row). With bounded epochs, batches become smaller when
+        lanes end.
     """
 
     def __init__(self, dataset: PackedDataset, *, num_workers: int = 0) -> None:
-        if num_workers:
-            dataset.lanes_of_worker(0, workers=num_workers)  # fails before a process is started
         self._dataset = dataset
-        self._num_workers = num_workers
+        self._num_workers = min(num_workers, len(dataset.rank_lanes))
 
     def __iter__(self) -> Iterator[torch.Tensor]:
-        rows = iter(self._rows())
-        while batch := list(itertools.islice(rows, len(self._dataset.rank_lanes))):
-            for row in batch:
+        for rows in self._turns():
+            if not rows:
+                continue
+            for row in rows:
                 self._dataset.follow(row)
-            yield torch.stack([torch.from_numpy(row.tokens) for row in batch])
+            yield torch.from_numpy(np.stack([row.tokens for row in rows]).astype(np.int64, copy=False))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state after the last returned batch."""
@@ -51,24 +52,30 @@ class BatchLoader:
         """Resume after the batch at which *state* was taken; see `PackedDataset.load_state_dict`."""
         self._dataset.load_state_dict(state)
 
-    def _rows(self) -> Iterator[Row]:
+    def _turns(self) -> Iterator[list[Row]]:
+        """Yield the rows of each step, in the order of lanes."""
         if not self._num_workers:
-            return self._dataset.rows()
-        # Worker w of W has every W-th lane from w on, and workers take turns, so rows come in the order of lanes.
+            yield from self._dataset.turns()
+            return
+        # Workers take turns, and each gives its lanes' rows of a step at a time.
         # Workers are spawned, because forking a process with threads (torch, Arrow, the tokenizer) can hang.
-        return _raising(
-            DataLoader(
-                _Rows(self._dataset),
-                batch_size=None,
-                collate_fn=_as_it_is,
-                num_workers=self._num_workers,
-                multiprocessing_context="spawn",
-            )
+        groups = DataLoader(
+            _Turns(self._dataset),
+            batch_size=None,
+            collate_fn=_as_it_is,
+            num_workers=self._num_workers,
+            multiprocessing_context="spawn",
         )
+        for _, step in itertools.groupby(_raising(groups), key=lambda group: group[0]):
+            yield sorted((row for _, rows in step for row in rows), key=lambda row: row.lane)
 
 
-class _Rows(IterableDataset[Row | CorpusmillError]):
-    """The rows of a data set with their cursors, as sent by a worker, followed by the error that ended them, if any.
+_Group = tuple[int, list[Row]]
+"""The number of a step, counted from the resumed state, and the rows of a worker's lanes in it."""
+
+
+class _Turns(IterableDataset[_Group | CorpusmillError]):
+    """The rows of a worker's lanes by step, followed by the error that ended them, if any.
 
     Errors are sent as values, because torch replaces an exception in a worker by one with a traceback as its message,
     without file and hint.
@@ -77,20 +84,20 @@ class _Rows(IterableDataset[Row | CorpusmillError]):
     def __init__(self, dataset: PackedDataset) -> None:
         self._dataset = dataset
 
-    def __iter__(self) -> Iterator[Row | CorpusmillError]:
+    def __iter__(self) -> Iterator[_Group | CorpusmillError]:
         try:
-            yield from self._dataset.rows()
+            yield from enumerate(self._dataset.turns())
         except CorpusmillError as error:
             yield error
 
 
-def _raising(rows: Iterable[Row | CorpusmillError]) -> Iterator[Row]:
-    for row in rows:
-        if isinstance(row, CorpusmillError):
-            raise row
-        yield row
+def _raising(groups: Iterable[_Group | CorpusmillError]) -> Iterator[_Group]:
+    for group in groups:
+        if isinstance(group, CorpusmillError):
+            raise group
+        yield group
 
 
-def _as_it_is(row: Any) -> Any:
-    """Keep torch from converting the cursor's numbers to tensors."""
-    return row
+def _as_it_is(group: Any) -> Any:
+    """Keep torch from converting the cursors' numbers to tensors."""
+    return group

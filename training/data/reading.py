@@ -41,13 +41,21 @@ def reading(file: StoredFile) -> Iterator[pq.ParquetFile]:
 
 
 def row_group(file: StoredFile, group: int, column: str) -> pa.ChunkedArray:
-    """Return the texts in *column* of a row group. Rows without text are omitted."""
+    """Return *column* of a row group."""
     with reading(file) as opened:
-        return opened.read_row_group(group, columns=[column], use_threads=False).column(0).drop_null()
+        return opened.read_row_group(group, columns=[column], use_threads=False).column(0)
 
 
 kept_row_group = functools.lru_cache(maxsize=_OPEN_ROW_GROUPS)(row_group)
 """As `row_group`, for row groups that are read repeatedly in sequence."""
+
+
+@functools.lru_cache(maxsize=_KEPT_FOOTERS)
+def column_names(file: StoredFile) -> list[str]:
+    """Return the names of the columns of *file*."""
+    with reading(file) as opened:
+        names: list[str] = opened.schema_arrow.names
+        return names
 
 
 def missing(file: StoredFile) -> DamagedFileError:

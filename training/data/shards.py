@@ -1,8 +1,9 @@
-"""The files of a version, or of any Parquet with a text column, and their texts by window."""
+"""The files of a version, or of any Parquet with a text column, and their columns by window."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import posixpath
@@ -13,11 +14,12 @@ from pathlib import Path
 from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from corpusmill.schemas.errors import DamagedFileError, SourceError, UsageError
 from corpusmill.schemas.storage import Store, StoredFile, is_url, open_store
-from corpusmill.training.data.reading import kept_row_group, missing, reading, row_group
+from corpusmill.training.data.reading import column_names, kept_row_group, missing, reading, row_group
 
 _MANIFEST: Final = "manifest.json"
 _REPORT: Final = "report.html"
@@ -38,28 +40,59 @@ Place: TypeAlias = str | os.PathLike[str] | Store | _Version
 
 @dataclass(frozen=True)
 class Window:
-    """The unit of shuffling: the part *part* of *parts* of a row group."""
+    """The unit of shuffling: *rows* rows of a row group, or of a part of it.
+
+    Attributes:
+        first: The first row, counted in the file.
+        offset: The first row, counted in the row group.
+        is_whole: Whether these are all rows of the row group.
+    """
 
     file: StoredFile
     row_group: int
-    part: int
-    parts: int
+    first: int
+    offset: int
+    rows: int
+    is_whole: bool
+
+    def taken(self, column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
+        """Return the rows of the window from a column of its row group."""
+        return column.slice(self.offset, self.rows)
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One Parquet file. `sha256` and `text_bytes` are set if a manifest lists them."""
+    """One Parquet file.
+
+    Attributes:
+        row_groups: Rows of each row group.
+        sha256: As a manifest lists it, if there is one.
+        text_bytes: UTF-8 bytes of the texts as a manifest lists them, else the uncompressed size of their column.
+    """
 
     file: StoredFile
-    rows: int
-    row_groups: int
+    row_groups: tuple[int, ...]
     sha256: str | None = None
-    text_bytes: int | None = None
+    text_bytes: int = 0
 
     @property
     def path(self) -> str:
         """Path or URL of the file."""
         return self.file.address
+
+    @property
+    def rows(self) -> int:
+        """Documents, including those without text."""
+        return sum(self.row_groups)
+
+    def windows(self, *, parts: int) -> Iterator[Window]:
+        """Yield the row groups, each divided into *parts* equal parts."""
+        first = 0
+        for group, rows in enumerate(self.row_groups):
+            bounds = [rows * part // parts for part in range(parts + 1)]
+            for start, stop in itertools.pairwise(bounds):
+                yield Window(self.file, group, first + start, start, stop - start, parts == 1)
+            first += rows
 
 
 @dataclass(frozen=True)
@@ -86,23 +119,29 @@ class Corpus:
         return sum(shard.rows for shard in self.shards)
 
     @property
+    def text_bytes(self) -> int:
+        """UTF-8 bytes of the texts, as far as the manifest or the footers tell."""
+        return sum(shard.text_bytes for shard in self.shards)
+
+    @property
     def is_local(self) -> bool:
         """Whether the files are on this machine."""
         return not is_url(self.path)
 
     def windows(self, *, at_least: int) -> tuple[Window, ...]:
         """Return the units of shuffling: row groups, divided into equal parts if there are fewer than *at_least*."""
-        groups = [(shard.file, group) for shard in self.shards for group in range(shard.row_groups)]
-        parts = -(-at_least // len(groups)) if groups else 1
-        return tuple(Window(file, group, part, parts) for file, group in groups for part in range(parts))
+        groups = sum(len(shard.row_groups) for shard in self.shards)
+        parts = -(-at_least // groups) if groups else 1
+        return tuple(window for shard in self.shards for window in shard.windows(parts=parts))
 
-    def texts(self, window: Window) -> pa.ChunkedArray:
-        """Return the texts of *window*. Rows without text are omitted."""
-        if window.parts == 1:
-            return row_group(window.file, window.row_group, self.text_column)
-        texts = kept_row_group(window.file, window.row_group, self.text_column)
-        first, stop = (len(texts) * part // window.parts for part in (window.part, window.part + 1))
-        return texts.slice(first, stop - first)
+    def column(self, window: Window, name: str) -> pa.ChunkedArray:
+        """Return the column *name* of *window*."""
+        read = row_group if window.is_whole else kept_row_group
+        return window.taken(read(window.file, window.row_group, name))
+
+    def columns(self, file: StoredFile) -> list[str]:
+        """Return the names of the columns of *file*."""
+        return column_names(file)
 
     def batches(self, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
         """Yield *columns* of all rows in file order. Columns that a file does not have are omitted."""
@@ -252,6 +291,7 @@ def _shards(files: list[tuple[StoredFile, _Entry | None]], text_column: str) -> 
 def _shard(file: StoredFile, text_column: str, entry: _Entry | None) -> Shard:
     with reading(file) as opened:
         metadata, schema = opened.metadata, opened.schema_arrow
+    groups = tuple(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
     if text_column not in schema.names:
         hint = f"available columns: {', '.join(schema.names)}"
         raise SourceError(f"no column `{text_column}`", file=file.address, hint=hint)
@@ -259,8 +299,15 @@ def _shard(file: StoredFile, text_column: str, entry: _Entry | None) -> Shard:
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         raise SourceError(f"the column `{text_column}` is {kind}, not text", file=file.address)
     if entry is None:
-        return Shard(file, metadata.num_rows, metadata.num_row_groups)
-    return Shard(file, metadata.num_rows, metadata.num_row_groups, entry.sha256, entry.text_bytes)
+        return Shard(file, groups, text_bytes=_column_bytes(metadata, text_column))
+    return Shard(file, groups, entry.sha256, entry.text_bytes)
+
+
+def _column_bytes(metadata: pq.FileMetaData, name: str) -> int:
+    """Return the uncompressed bytes of a column, which for texts are close to their bytes of UTF-8."""
+    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+    chunks = (group.column(number) for group in groups for number in range(group.num_columns))
+    return sum(int(chunk.total_uncompressed_size) for chunk in chunks if chunk.path_in_schema == name)
 
 
 def _sha256(file: StoredFile) -> str:

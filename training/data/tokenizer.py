@@ -6,8 +6,9 @@ Sennrich et al. 2016 (doi:10.18653/v1/P16-1162) on bytes, as in GPT-2 (Radford e
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,17 +25,20 @@ LINEAGE_FILE: Final = "tokenizer-lineage.json"
 
 
 def train_tokenizer(
-    version: Place | Corpus,
+    version: Place | Corpus | Sequence[Corpus],
     *,
     vocabulary_size: int = 8192,
     out: Path | str,
     split: str = "train",
     text_column: str = "text",
 ) -> dict[str, Any]:
-    """Train a tokenizer on the split *split* of *version* (a path, a URL or an open corpus) and write it to *out*.
+    """Train a tokenizer on the split *split* of *version* and write it to *out*.
 
     Equal texts give the same bytes of `tokenizer.json`, in any order of documents. Reads the split once; memory grows
     with the number of distinct words.
+
+    Args:
+        version: A path, a URL, or one or more open corpora.
 
     Returns:
         The lineage, also written beside the tokenizer: `path, vocabulary_size, max_vocabulary_size, dataset, version,
@@ -49,21 +53,21 @@ def train_tokenizer(
         raise UsageError(
             f"vocabulary_size {vocabulary_size} is below 257", hint="the 256 bytes and the end of text need 257"
         )
-    corpus = version if isinstance(version, Corpus) else open_corpus(version, split=split, text_column=text_column)
+    corpora = _corpora(version, split=split, text_column=text_column)
     tally = {"documents": 0, "bytes": 0}
     tokenizer = _untrained()
-    tokenizer.train_from_iterator(_counted(corpus, tally), trainer=_trainer(vocabulary_size))
+    tokenizer.train_from_iterator(_counted(corpora, tally), trainer=_trainer(vocabulary_size))
     if not tally["bytes"]:
-        reason = f"the split `{corpus.split}` of {corpus.path} has no text"
+        reason = f"the split `{corpora[0].split}` of {' and '.join(one.path for one in corpora)} has no text"
         raise SourceError(reason, hint="a tokenizer is trained on text")
     content = tokenizer.to_str(pretty=True)
     lineage = {
         "path": str(Path(out) / TOKENIZER_FILE),
         "vocabulary_size": tokenizer.get_vocab_size(),
         "max_vocabulary_size": vocabulary_size,
-        "dataset": corpus.dataset,
-        "version": corpus.version,
-        "split": corpus.split,
+        "dataset": "+".join(one.dataset or "files" for one in corpora) if any(one.dataset for one in corpora) else None,
+        "version": "+".join(one.version for one in corpora),
+        "split": corpora[0].split,
         **tally,
         "sha256": hashlib.sha256(content.encode()).hexdigest(),
         "tokenizers": tokenizers.__version__,
@@ -134,9 +138,18 @@ def _trainer(vocabulary_size: int) -> Any:
     )
 
 
-def _counted(corpus: Corpus, tally: dict[str, int]) -> Iterator[list[str]]:
-    """Yield the texts of *corpus* in lists, and add documents and UTF-8 bytes to *tally*."""
-    for batch in corpus.batches((corpus.text_column,)):
+def _corpora(version: Place | Corpus | Sequence[Corpus], *, split: str, text_column: str) -> tuple[Corpus, ...]:
+    if isinstance(version, Corpus):
+        return (version,)
+    if isinstance(version, Sequence) and not isinstance(version, str):
+        return tuple(version)
+    return (open_corpus(version, split=split, text_column=text_column),)
+
+
+def _counted(corpora: Sequence[Corpus], tally: dict[str, int]) -> Iterator[list[str]]:
+    """Yield the texts of *corpora* in lists, and add documents and UTF-8 bytes to *tally*."""
+    batches = itertools.chain.from_iterable(corpus.batches((corpus.text_column,)) for corpus in corpora)
+    for batch in batches:
         texts = batch.column(0).drop_null()
         tally["documents"] += len(texts)
         texts = texts.to_pylist()

@@ -11,6 +11,7 @@ from torch import Tensor
 from corpusmill.schemas.errors import UsageError
 from corpusmill.training.checkpoint import load_model
 from corpusmill.training.data.tokenizer import end_of_text
+from corpusmill.training.models.base import LanguageModel
 from corpusmill.training.runtime import choose_device
 
 
@@ -43,19 +44,45 @@ def generate(
     if max_tokens < 0 or temperature < 0 or (top_k is not None and top_k < 1):
         raise UsageError("max_tokens and temperature must be at least 0, top_k at least 1")
     loaded = load_model(model_dir, device=choose_device(device))
+    if loaded.model.config.objective != "next_token":
+        raise UsageError(
+            f"`{loaded.model.config.name}` predicts masked tokens: it cannot continue a text",
+            hint="use a model that predicts next tokens, such as `model: {name: llama}`",
+        )
     end = end_of_text(loaded.tokenizer)
     tokens: list[int] = [end, *loaded.tokenizer.encode(prompt, add_special_tokens=False).ids]
     first = len(tokens)
+    predict = _Predictions(loaded.model)
     generator = torch.Generator().manual_seed(seed)
     with torch.inference_mode():
         while len(tokens) < first + max_tokens:
-            seen = torch.tensor([tokens[-loaded.model.config.sequence_length :]], device=loaded.device)
-            logits = loaded.model(seen)[0, -1].cpu()  # the generator is on the CPU
+            logits = predict(tokens)
             tokens.append(_drawn(logits, temperature=temperature, top_k=top_k, generator=generator))
             if tokens[-1] == end:
                 tokens.pop()
                 break
     return prompt + str(loaded.tokenizer.decode(tokens[first:], skip_special_tokens=False))
+
+
+class _Predictions:
+    """The logits of the token after a text that grows by a token at a time, shape (V,), on the CPU.
+
+    Tokens seen before are not read again while the cache takes them. After that, each prediction reads the last
+    `sequence_length` tokens.
+    """
+
+    def __init__(self, model: LanguageModel) -> None:
+        self._model = model
+        self._length = model.config.sequence_length
+        self._cache = model.new_cache(1, self._length)
+
+    def __call__(self, tokens: list[int]) -> Tensor:
+        cache = self._cache
+        fits = cache.length is None or len(tokens) <= cache.length
+        unseen = tokens[cache.filled :] if fits else tokens[-self._length :]
+        seen = torch.tensor([unseen], device=next(self._model.parameters()).device)
+        last = torch.tensor([len(unseen) - 1], device=seen.device)
+        return self._model(seen, cache=cache if fits else None, at_N=last)[0].float().cpu()  # type: ignore[no-any-return]
 
 
 def _drawn(logits: Tensor, *, temperature: float, top_k: int | None, generator: torch.Generator) -> int:

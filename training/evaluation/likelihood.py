@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -19,13 +18,9 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from corpusmill.schemas.errors import SourceError, UsageError
-from corpusmill.training.checkpoint import load_model
 from corpusmill.training.data.packing import Tokens
-from corpusmill.training.data.shards import Corpus, Place, open_corpus
+from corpusmill.training.data.shards import Corpus
 from corpusmill.training.data.tokenizer import end_of_text
-from corpusmill.training.evaluation.trigram import count_trigrams
-from corpusmill.training.runtime import choose_device
 
 _BATCH_TOKENS: Final = 8192
 _BULK_CHARACTERS: Final = 1 << 20
@@ -63,66 +58,38 @@ class Tally:
         """Bits per UTF-8 byte. They do not depend on the tokenizer, so models can be compared."""
         return self.nats / math.log(2) / self.bytes if self.bytes else math.nan
 
+    def figures(self) -> dict[str, float | int | None]:
+        """Return the figures as JSON data; non-finite numbers are None."""
+        return {
+            "loss": finite(self.loss),
+            "perplexity": finite(self.perplexity),
+            "bits_per_byte": finite(self.bits_per_byte),
+            "documents": self.documents,
+            "tokens": self.tokens,
+            "bytes": self.bytes,
+        }
 
-@dataclass
-class Score:
+
+def finite(value: float) -> float | None:
+    """Return *value*, or None if it is not finite."""
+    return value if math.isfinite(value) else None
+
+
+OfTally = TypeVar("OfTally", bound=Tally)
+
+
+class Score(Generic[OfTally]):
     """The tally of all documents and of each source."""
 
-    total: Tally = field(default_factory=Tally)
-    by_source: dict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    def __init__(self, kind: type[OfTally]) -> None:
+        self.total = kind()
+        self.by_source: dict[str, OfTally] = defaultdict(kind)
 
     def add(self, source: str, **amounts: float) -> None:
         """Add *amounts* to the total and to *source*."""
         for tally in (self.total, self.by_source[source]):
             for name, amount in amounts.items():
                 setattr(tally, name, getattr(tally, name) + amount)
-
-
-def evaluate(
-    model_dir: Path | str,
-    version_dir: Place,
-    *,
-    split: str = "validation",
-    baseline: Literal["trigram"] | None = None,
-    text_column: str = "text",
-    device: Literal["auto", "cpu", "cuda"] = "auto",
-) -> dict[str, Any]:
-    """Score the model in *model_dir* (a run's folder or a checkpoint) on a split of a version.
-
-    *version_dir* is the path or URL of the version. *device* ``auto`` is the GPU if torch detects one.
-
-    Returns:
-        `loss` (nats per token), `perplexity`, `bits_per_byte`, `documents`, `tokens`, `bytes`, the same `by_source`,
-        and `model`, `step`, `version` and `split`. With *baseline*, `baseline` has the bits per byte of a byte trigram
-        model (`evaluation.trigram`) of the train split on the same documents, and `gain` is the improvement of the
-        model over it. Non-finite numbers are None.
-
-    Raises:
-        UsageError: The model or version does not exist, the baseline is unknown, or the requested GPU is missing.
-        SourceError: The split has no text.
-        UnfinishedError: The store refuses access or does not respond.
-    """
-    if baseline not in {None, "trigram"}:
-        raise UsageError(f"unknown baseline {baseline!r}", hint="the baseline is `trigram`")
-    loaded = load_model(model_dir, device=choose_device(device))
-    corpus = open_corpus(version_dir, split=split, text_column=text_column)
-    score = score_documents(loaded.model, loaded.tokenizer, documents(corpus))
-    if not score.total.bytes:
-        raise SourceError(f"the split `{split}` of {corpus.path} has no text", hint="use another `--split`")
-    result = _figures(score.total) | {
-        "by_source": {name: _figures(tally) for name, tally in sorted(score.by_source.items())}
-    }
-    result |= {"model": str(loaded.path), "step": loaded.state["step"], "version": corpus.version, "split": split}
-    if baseline is None:
-        return result
-    bits = trigram_bits_per_byte(corpus, open_corpus(version_dir, split="train", text_column=text_column))
-    return result | {"baseline": {"name": "trigram", "bits_per_byte": bits, "gain": bits - score.total.bits_per_byte}}
-
-
-def trigram_bits_per_byte(corpus: Corpus, training: Corpus) -> float:
-    """Return the bits per byte of *corpus* under a byte trigram model of *training*."""
-    model = count_trigrams(document.text.encode() for document in documents(training))
-    return model.bits_per_byte(document.text.encode() for document in documents(corpus))
 
 
 def documents(corpus: Corpus, *, max_bytes: int | None = None) -> Iterator[Document]:
@@ -146,8 +113,8 @@ def score_documents(
     texts: Iterable[Document],
     *,
     forward: Callable[[Tensor], Tensor] | None = None,
-) -> Score:
-    """Score *texts* with *model*.
+) -> Score[Tally]:
+    """Score *texts* with *model*, which predicts next tokens.
 
     Documents are scored independently: tokens are predicted from ``<|endoftext|>`` and the tokens before, in windows of
     the model's sequence length that do not overlap. The end of a document is not predicted, so the bits are those of
@@ -156,18 +123,18 @@ def score_documents(
     Args:
         forward: Function that calls the model (for mixed precision); None: the model itself.
     """
-    score = Score()
+    score = Score(Tally)
     training = model.training
     model.eval()
     with torch.inference_mode():
-        for bulk in _bulks(texts):
+        for bulk in bulks(texts):
             _score_bulk(model, tokenizer, bulk, score, forward=forward or model)
     model.train(training)
     return score
 
 
 def _score_bulk(
-    model: Any, tokenizer: Tokenizer, bulk: list[Document], score: Score, *, forward: Callable[[Tensor], Tensor]
+    model: Any, tokenizer: Tokenizer, bulk: list[Document], score: Score[Tally], *, forward: Callable[[Tensor], Tensor]
 ) -> None:
     end = end_of_text(tokenizer)
     windows: list[tuple[int, Tokens]] = []
@@ -204,7 +171,8 @@ def _nats(windows: list[Tokens], forward: Callable[[Tensor], Tensor], device: to
     return nats_BS.double().sum(dim=1).tolist()
 
 
-def _bulks(texts: Iterable[Document]) -> Iterator[list[Document]]:
+def bulks(texts: Iterable[Document]) -> Iterator[list[Document]]:
+    """Yield *texts* in lists of about a million characters."""
     bulk: list[Document] = []
     size = 0
     for document in texts:
@@ -215,17 +183,3 @@ def _bulks(texts: Iterable[Document]) -> Iterator[list[Document]]:
             bulk, size = [], 0
     if bulk:
         yield bulk
-
-
-def _figures(tally: Tally) -> dict[str, Any]:
-    def finite(value: float) -> float | None:
-        return value if math.isfinite(value) else None
-
-    return {
-        "loss": finite(tally.loss),
-        "perplexity": finite(tally.perplexity),
-        "bits_per_byte": finite(tally.bits_per_byte),
-        "documents": tally.documents,
-        "tokens": tally.tokens,
-        "bytes": tally.bytes,
-    }

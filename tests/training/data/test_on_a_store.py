@@ -23,7 +23,7 @@ SHARD = "train-00001-of-00002.parquet"
 
 
 def texts(corpus: Corpus, *, at_least: int) -> list[list[str]]:
-    return [corpus.texts(window).to_pylist() for window in corpus.windows(at_least=at_least)]
+    return [corpus.column(window, "text").to_pylist() for window in corpus.windows(at_least=at_least)]
 
 
 def batches(loader: BatchLoader, count: int) -> list[list[list[int]]]:
@@ -183,7 +183,7 @@ def test_a_store_that_vanishes_between_rows_is_unfinished(
     s3.heal()
     again = PackedDataset(s3_version, tokenizer_dir, 8, batch_size=2, epochs=None)
     again.load_state_dict(dataset.state_dict())
-    assert next(again.rows()).cursor.rows > 1
+    assert next(again.rows()).position.rows > 1
 
 
 @pytest.mark.parametrize("damage", ["gone", "short", "long", "other"])

@@ -156,10 +156,28 @@ def test_torchs_own_loader_gives_the_rows_in_the_same_order(make: Any) -> None:
     assert taken(loader, 20) == taken(make(**options), 20)
 
 
-def test_lanes_that_workers_cannot_share_are_refused(make: Any) -> None:
-    """A worker with more lanes than another would change the order."""
-    with pytest.raises(UsageError, match="shared equally"):
-        batches(BatchLoader(make(batch_size=3, epochs=None), num_workers=2), 1)
+@pytest.mark.parametrize("epochs", [1, None])
+def test_the_lanes_need_not_be_shared_equally_by_the_workers(make: Any, epochs: int | None) -> None:
+    """Five lanes on two workers: one has three. At the end of an epoch, workers finish at different times."""
+    options = {"batch_size": 5, "epochs": epochs}
+
+    assert batches(BatchLoader(make(**options), num_workers=2), 200) == batches(BatchLoader(make(**options)), 200)
+
+
+def test_workers_resume_within_a_batch(make: Any) -> None:
+    """One worker's lanes are all ahead of the other's, so its first turn is empty."""
+    options = {"batch_size": 4, "epochs": None}
+    dataset = make(**options)
+    taken(dataset, 6)
+    state = stored(dataset.state_dict())
+    loaders = [BatchLoader(make(**options), num_workers=workers) for workers in (0, 2)]
+    for loader in loaders:
+        loader.load_state_dict(state)
+
+    alone, shared = (batches(loader, 4) for loader in loaders)
+
+    assert shared == alone
+    assert [len(batch) for batch in alone] == [2, 4, 4, 4]
 
 
 def test_seed_and_epoch_decide_the_order(make: Any) -> None:

@@ -31,16 +31,7 @@ def test_windows_cover_every_document_once(corpus_dir: Path) -> None:
         windows = corpus.windows(at_least=at_least)
 
         assert len(windows) >= at_least
-        assert [text for window in windows for text in corpus.texts(window).to_pylist()] == texts
-
-
-def test_rows_without_text_are_left_out(tmp_path: Path) -> None:
-    """Null is not a text; an empty text is."""
-    corpus = open_corpus(write_shard(tmp_path / "one.parquet", ["a", None, "", "b"]))
-
-    texts = [text for window in corpus.windows(at_least=1) for text in corpus.texts(window).to_pylist()]
-
-    assert texts == ["a", "", "b"]
+        assert [text for window in windows for text in corpus.column(window, "text").to_pylist()] == texts
 
 
 def test_a_file_alone_is_a_train_split(tmp_path: Path) -> None:

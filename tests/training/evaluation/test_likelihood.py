@@ -12,12 +12,13 @@ from torch import Tensor
 
 from corpusmill.schemas.errors import SourceError, UsageError
 from corpusmill.training import evaluate, generate
+from corpusmill.training.checkpoint import load_model
 from corpusmill.training.config import ModelConfig
 from corpusmill.training.data import load_tokenizer
 from corpusmill.training.data.tokenizer import end_of_text
 from corpusmill.training.evaluation import likelihood
 from corpusmill.training.evaluation.likelihood import Document, score_documents
-from corpusmill.training.models.gpt import GPT
+from corpusmill.training.models.llama import Llama
 from tests.training.corpora import drawn_texts, write_corpus
 
 SIZE = ModelConfig(layers=1, heads=1, width=8, sequence_length=8)
@@ -31,8 +32,8 @@ def tokenizer(tokenizer_dir: Path) -> Any:
     return load_tokenizer(tokenizer_dir)
 
 
-def drawn_model(tokenizer: Any) -> GPT:
-    model = GPT(SIZE, vocabulary_size=tokenizer.get_vocab_size())
+def drawn_model(tokenizer: Any) -> Llama:
+    model = Llama(SIZE, vocabulary_size=tokenizer.get_vocab_size())
     model.reset_parameters(seed=1)
     return model
 
@@ -65,7 +66,7 @@ def test_a_uniform_model_of_bytes_needs_eight_bits(tokenizer_dir: Path) -> None:
     def uniform(tokens_BS: Tensor) -> Tensor:  # noqa: N803
         return torch.zeros(*tokens_BS.shape, 257).index_fill(2, torch.tensor([256]), -torch.inf)
 
-    model = GPT(SIZE, vocabulary_size=257)
+    model = Llama(SIZE, vocabulary_size=257)
 
     assert score_documents(model, tokenizer, TEXTS, forward=uniform).total.bits_per_byte == pytest.approx(8)
 
@@ -126,6 +127,24 @@ def test_generation_at_zero_takes_the_likeliest(trained: Path) -> None:
     texts = {generate(trained, "a", max_tokens=20, temperature=0, top_k=k, seed=k) for k in (1, 2, 3)}
 
     assert len(texts) == 1
+
+
+def test_generation_reads_as_much_as_the_model_can_see(trained: Path) -> None:
+    """With the cache and, when it is full, with the last tokens: the same as reading the window for each token."""
+    loaded = load_model(trained, device=torch.device("cpu"))
+    first = [end_of_text(loaded.tokenizer), *loaded.tokenizer.encode("the").ids]
+    tokens = list(first)
+    with torch.inference_mode():
+        while len(tokens) < len(first) + 40:
+            best = int(loaded.model(torch.tensor([tokens[-16:]]))[0, -1].argmax())
+            if best == first[0]:
+                break
+            tokens.append(best)
+
+    text = generate(trained, "the", max_tokens=40, temperature=0)
+
+    assert len(tokens) > 20
+    assert text == "the" + loaded.tokenizer.decode(tokens[len(first) :])
 
 
 def test_generation_refuses_senseless_numbers(trained: Path) -> None:
