@@ -89,7 +89,13 @@ def find_checkpoint(path: Path | str) -> Path:
 
 def newest_checkpoint(run: Path) -> Path | None:
     """Return the checkpoint with the highest step in the run's folder *run*."""
-    return max((run / FOLDER).glob("step-*"), default=None)
+    steps = checkpoints(run)
+    return steps[max(steps)] if steps else None
+
+
+def checkpoints(run: Path) -> dict[int, Path]:
+    """Return the checkpoints in the run's folder *run*, by step."""
+    return {int(path.name.removeprefix("step-")): path for path in (run / FOLDER).glob("step-*")}
 
 
 def write_checkpoint(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from corpusmill.schemas.errors import UsageError
-from corpusmill.training.checkpoint import FOLDER, find_checkpoint, read_state
+from corpusmill.training.checkpoint import checkpoints, find_checkpoint, read_state
 from corpusmill.training.config import TrainConfig, load_config
 from corpusmill.training.data.packed import PackedDataset
 from corpusmill.training.data.shards import Place
@@ -90,7 +90,7 @@ def _dataset(folder: Path, config: TrainConfig, version_dir: Place | Sequence[Pl
 
 def _read_to(dataset: PackedDataset, folder: Path, rows: int) -> None:
     """Set *dataset* to just after the first *rows* rows of each lane, from the last checkpoint before them."""
-    steps = {int(path.name.removeprefix("step-")): path for path in (folder / FOLDER).glob("step-*")}
+    steps = checkpoints(folder)
     begun = max((step for step in steps if step <= rows), default=0)
     if begun:
         dataset.load_state_dict(read_state(steps[begun])["data"])

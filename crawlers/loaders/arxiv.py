@@ -39,6 +39,7 @@ class Arxiv(Streamed):
     A file is an e-print (a TeX file or a tar, gzipped or not), or a tar with many of them.
     """
 
+    version: ClassVar[int] = 2
     uses_name: ClassVar[bool] = True
     suffixes: ClassVar[tuple[str, ...]] = (".tar", ".gz", ".tgz", ".tex", ".ltx", ".latex")
     about: ClassVar[About] = About(

@@ -28,6 +28,7 @@ class Pdf(OneDocument):
     `error.encrypted`. Scripts and attachments are never run or read. Needs the extra `pdf`.
     """
 
+    version: ClassVar[int] = 2
     extra: ClassVar[str | None] = "pdf"
     suffixes: ClassVar[tuple[str, ...]] = packed(".pdf")
     depends: ClassVar[tuple[str, ...]] = ("pypdfium2",)

@@ -39,7 +39,9 @@ class Environments(State):
         elif plain in SKIPPED or (plain in {"thebibliography", "references"} and "references" not in self._keep):
             self._skip(name)
         elif plain == "document":
-            self._out.clear()
+            if self._open_documents == 0:
+                self._out.clear()
+            self._open_documents += 1  # a part that can be typeset alone has a document of its own
         elif plain in FLOATS or plain == "table":
             self._stream.option()
             if plain == "wrapfigure":
@@ -103,7 +105,9 @@ class Environments(State):
                 self._counters.pop()
             self._out.add("\n\n" if not self._counters else "\n")
         elif plain == "document":
-            self._finish()
+            self._open_documents -= 1
+            if self._open_documents <= 0:
+                self._finish()
         elif plain not in {"minipage", "subfigure"}:
             self._out.paragraph()
 

@@ -215,6 +215,30 @@ class Handlers(Environments):
         number, unit = joined(self._stream.argument()), self._unit(self._stream.argument())
         self._out.add(_number(number) + ("" if unit in {"%", "°"} and unit == "°" else "\xa0") + unit)
 
+    def _do_qtyrange(self) -> None:
+        self._stream.option()
+        first, last = (_number(joined(self._stream.argument())) for _ in range(2))
+        unit = self._unit(self._stream.argument())
+        self._out.add(f"{first}\xa0{unit} to {last}\xa0{unit}")
+
+    def _do_qtylist(self) -> None:
+        self._stream.option()
+        numbers, unit = joined(self._stream.argument()).split(";"), self._unit(self._stream.argument())
+        self._out.add(_listed([f"{_number(number.strip())}\xa0{unit}" for number in numbers]))
+
+    def _do_numrange(self) -> None:
+        self._stream.option()
+        self._out.add(" to ".join(_number(joined(self._stream.argument())) for _ in range(2)))
+
+    def _do_numlist(self) -> None:
+        self._stream.option()
+        self._out.add(_listed([_number(number.strip()) for number in joined(self._stream.argument()).split(";")]))
+
+    def _do_ang(self) -> None:
+        self._stream.option()
+        parts = joined(self._stream.argument()).split(";")
+        self._out.add("".join(part.strip() + mark for part, mark in zip(parts, "°′″", strict=False) if part.strip()))
+
     def _do_num(self) -> None:
         self._stream.option()
         self._out.add(_number(joined(self._stream.argument())))
@@ -231,6 +255,15 @@ class Handlers(Environments):
             for token in tokens
             if isinstance(token, str) and token not in {"{", "}", " "}
         )
+
+
+def _listed(items: list[str]) -> str:
+    """Return *items* as siunitx lists them.
+
+    >>> _listed(["1", "2", "3"]), _listed(["1"])
+    ('1, 2 and 3', '1')
+    """
+    return " and ".join((", ".join(items[:-1]), items[-1])) if len(items) > 1 else "".join(items)
 
 
 def _number(text: str) -> str:

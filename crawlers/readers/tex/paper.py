@@ -29,7 +29,15 @@ _VERBATIM: Final = re.compile(
 )
 _ADDRESS: Final = re.compile(r"\\(url|path|nolinkurl|href)[ \t]*\{(.*)\}\Z", re.DOTALL)
 _SAME: Final = {
-    **{"SI": "qty", "Refs": "refs", "Title": "title", "RequirePackage": "usepackage", "href": "argument"},
+    **{
+        "SI": "qty",
+        "SIrange": "qtyrange",
+        "SIlist": "qtylist",
+        "Refs": "refs",
+        "Title": "title",
+        "RequirePackage": "usepackage",
+        "href": "argument",
+    },
     **dict.fromkeys(("textcolor", "foreignlanguage", "colorbox", "mintinline"), "argument"),
 }
 """Commands that are read like another one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -53,18 +54,35 @@ def main_file(files: Mapping[str, str]) -> str:
     Raises:
         DataError: ``wrong_format``: none of the files is TeX; ``no_text``: the paper was withdrawn.
     """
-    listing = next((text for path, text in files.items() if path.upper().rpartition("/")[2].startswith("00README")), "")
+    listings = [text for path, text in sorted(files.items()) if path.upper().rpartition("/")[2].startswith("00README")]
     texts = {path: text for path, text in files.items() if not path.endswith((".sty", ".cls", ".bbl", ".def"))}
     texts = {path: text for path, text in texts.items() if not path.upper().rpartition("/")[2].startswith("00README")}
-    for match in _TOP.finditer(listing):
-        if match[1] in texts:
-            return str(match[1])
+    for name in (name for listing in listings for name in _stated(listing)):
+        if name in texts:
+            return name
     if all(is_withdrawn(text) for text in texts.values()) and texts:
         raise DataError("the paper was withdrawn by its authors", kind="no_text")
     candidates = {path: text for path, text in texts.items() if _TEX.search(text)}
     if not candidates:
         raise DataError("not TeX: the e-print has no file with commands of TeX", kind="wrong_format")
     return max(sorted(candidates), key=lambda path: _rank(path, candidates))
+
+
+def _stated(listing: str) -> list[str]:
+    """Return the main files that a `00README` names, in the form of today (JSON) or the one before.
+
+    >>> _stated('{"sources": [{"filename": "b.tex", "usage": "ignore"}, {"filename": "a.tex", "usage": "toplevel"}]}')
+    ['a.tex']
+    >>> _stated("main.tex toplevelfile")
+    ['main.tex']
+    """
+    try:
+        described = json.loads(listing)
+    except (ValueError, RecursionError):
+        return [match[1] for match in _TOP.finditer(listing)]
+    sources = described.get("sources") if isinstance(described, dict) else None
+    named = [one for one in sources if isinstance(one, dict)] if isinstance(sources, list) else []
+    return [str(one.get("filename")) for one in named if one.get("usage") == "toplevel"]
 
 
 def _rank(path: str, candidates: Mapping[str, str]) -> tuple[int, bool, bool, bool, int]:

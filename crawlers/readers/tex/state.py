@@ -40,6 +40,7 @@ class State:
         self._theorems = dict(THEOREMS)
         self._counters: list[int | None] = []
         self._tables = 0
+        self._open_documents = 0
         self._floats: list[tuple[str, int, list[str]]] = []
         self.facts: dict[str, str] = {}
 

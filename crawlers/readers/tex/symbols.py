@@ -51,6 +51,10 @@ UNITS: Final = {
     "per": "/", "squared": "²", "cubed": "³", "square": "²", "cubic": "³", "nm": "nm", "um": "µm", "mm": "mm",
     "cm": "cm", "km": "km", "ms": "ms", "us": "µs", "ns": "ns", "kg": "kg", "mg": "mg", "ug": "µg", "Hz": "Hz",
     "kHz": "kHz", "MHz": "MHz", "GHz": "GHz", "THz": "THz", "eV": "eV", "keV": "keV", "MeV": "MeV", "GeV": "GeV",
+    "m": "m", "s": "s", "g": "g", "K": "K", "A": "A", "mol": "mol", "cd": "cd", "N": "N", "Pa": "Pa", "J": "J",
+    "W": "W", "V": "V", "L": "L", "l": "l", "dm": "dm", "pm": "pm", "ps": "ps", "fs": "fs", "kN": "kN", "kPa": "kPa",
+    "MPa": "MPa", "kJ": "kJ", "mJ": "mJ", "mL": "mL", "ml": "ml", "mmol": "mmol", "MW": "MW", "kWh": "kWh", "dB": "dB",
+    "pF": "pF", "nF": "nF", "kohm": "kΩ", "Mohm": "MΩ", "uA": "µA", "uV": "µV", "uJ": "µJ", "uL": "µL",
     "TeV": "TeV", "mK": "mK", "mV": "mV", "mW": "mW", "kW": "kW", "mA": "mA", "kV": "kV",
 }  # fmt: skip
 """Symbols of the macros of units of siunitx."""

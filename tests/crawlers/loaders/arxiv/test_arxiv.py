@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import re
 import tarfile
 import time
@@ -65,6 +66,11 @@ CASES = {
     ),
     "short verbatim": (r"Use \verb|a_{%| here.", "Use a_{% here."),
     "addresses": (r"\url{http://x.org/~a_b%20}, \href{http://hidden.org/%}{a link}", "http://x.org/~a_b%20, a link"),
+    "ranges": (
+        r"\SIrange{1}{3}{\km}; \qtyrange{1}{3}{\kilo\gram}; \numrange{2}{4}; \numlist{1;2;3}; \SIlist{1;2}{\m}",
+        "1 km to 3 km; 1 kg to 3 kg; 2 to 4; 1, 2 and 3; 1 m and 2 m",
+    ),
+    "angles and short units": (r"\ang{30} \ang{10;2;3} \qty{3.5}{\m\per\s}", "30° 10°2′3″ 3.5 m/s"),
     "quantities": (r"\SI{10}{\kilo\metre} and 5\,km, $a$~km", "10 km and 5 km, $a$ km"),
     "colors": (r"{\color{red}red} \textcolor{blue}{blue} \foreignlanguage{german}{Wort}", "red blue Wort"),
     "lengths": (r"\vspace{1cm}\noindent Next\vskip 3pt plus 1pt para\hspace*{2em}graph", "Nextparagraph"),
@@ -83,6 +89,30 @@ def write(folder: Path, files: dict[str, str | bytes], name: str = "1911.02782v2
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
     return path
+
+
+PART = r"\documentclass[../main]{subfiles}\usepackage{amsmath}\begin{document}Rivers.\end{document}"
+
+
+@pytest.mark.parametrize("command", ["subfile", "input", "include"])
+def test_a_part_that_can_be_typeset_alone_does_not_end_the_paper(tmp_path: Path, command: str) -> None:
+    """It has a document of its own; what came before and after it was lost."""
+    whole = rf"\documentclass{{article}}\begin{{document}}Before. \{command}{{sec/s2}} After.\end{{document}} Not."
+
+    (row,) = rows(Arxiv(), write(tmp_path, {"main.tex": whole, "sec/s2.tex": PART}), name="1911.02782v2.tar.gz")
+
+    assert row["text"].split() == ["Before.", "Rivers.", "After."]
+
+
+def test_the_main_file_is_the_one_that_the_listing_names(tmp_path: Path) -> None:
+    """arXiv describes the files of new papers in JSON."""
+    paper = r"\documentclass{article}\title{T}\begin{document}%s\end{document}"
+    listing = {"sources": [{"filename": "main.tex", "usage": "ignore"}, {"filename": "z.tex", "usage": "toplevel"}]}
+    files = {"00README.json": json.dumps(listing), "main.tex": paper % ("Supplement. " * 50), "z.tex": paper % "Paper."}
+
+    (row,) = rows(Arxiv(), write(tmp_path, files), name="1911.02782v2.tar.gz")
+
+    assert row["text"] == "Paper."
 
 
 def read(folder: Path, source: str | bytes, **fields: object) -> Row:
