@@ -78,7 +78,7 @@ class Words:
 
 
 def _kind(byte: int) -> int:
-    """Return the kind of *byte*.
+    r"""Return the kind of *byte*.
 
     >>> [_kind(byte) for byte in b" \n\xc3a1,"]
     [0, 1, 2, 2, 3, 4]
