@@ -29,6 +29,7 @@ _PREFIX: Final = re.compile(rb"\s(xmlns(?::[\w.-]+)?)\s*=\s*(?:\"[^\"]*\"|'[^']*
 class Tei(Streamed):
     """Elements `TEI`, each a document: abstract and text. Names of authors and their addresses are not read."""
 
+    version: ClassVar[int] = 2
     uses_name: ClassVar[bool] = True
     suffixes: ClassVar[tuple[str, ...]] = packed(".tei.xml", ".tei", ".xml")
     depends: ClassVar[tuple[str, ...]] = ("lxml",)

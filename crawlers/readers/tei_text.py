@@ -18,8 +18,11 @@ _NEVER: Final = frozenset(
 _BLOCKS: Final = frozenset(
     "div div0 div1 div2 div3 div4 div5 div6 div7 p ab head lg l list table figure floatingText body front back group "
     "sp speaker epigraph argument opener closer salute signed dateline byline trailer postscript listBibl figDesc cit "
-    "note noteGrp quote q formula docTitle abstract text listPerson listPlace".split()
+    "note noteGrp quote q formula docTitle abstract text listPerson listPlace superEntry entry entryFree castList "
+    "castGroup castItem".split()
 )
+_SPACED: Final = frozenset("item row cell form gramGrp gram pos sense def orth pron usg etym role roleDesc".split())
+"""Elements within a line that are words of their own, such as the parts of an entry of a dictionary."""
 _INLINE_TOO: Final = frozenset(("quote", "q", "cit", "note", "formula"))
 """Elements that are blocks if they contain one, or stand in no paragraph."""
 _PARAGRAPHS: Final = frozenset(
@@ -227,7 +230,7 @@ class Writer:
                 return ""
             case _:
                 inner = self._inner(element)
-                return f" {inner} " if name in _BLOCKS | {"item", "row", "cell"} - {"q", "quote"} else inner
+                return f" {inner} " if name in _BLOCKS | _SPACED - {"q", "quote"} else inner
 
     def _choice(self, element: etree._Element) -> str:
         children = [child for child in element if local_name(child)]

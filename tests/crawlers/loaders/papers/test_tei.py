@@ -216,3 +216,15 @@ def test_the_samples_are_read_without_notes_and_names() -> None:
         for trace in ("()", "[]", "</", "\ue0f0", "\ue0f1", "\ue0f2"):
             assert trace not in row["text"], trace
     assert "SPECTER | 84.2 88.4 91.5 36.9 80.0" in papers[0]["text"]
+
+
+def test_parts_of_entries_and_casts_are_words_of_their_own(tmp_path: Path) -> None:
+    """A dictionary prints them apart by fonts; entries and members of a cast stand alone."""
+    entries = (
+        "<div><entry><form><orth>rain</orth><pron>rein</pron></form><gramGrp><pos>n.</pos></gramGrp>"
+        "<sense n='1'><def>water falling</def></sense></entry><entry><form><orth>sun</orth></form>"
+        "<sense><def>a star</def></sense></entry></div>"
+    )
+    cast = "<castList><castItem><role>Ham</role><roleDesc>a prince</roleDesc></castItem></castList>"
+
+    assert text(tmp_path, entries + cast) == "rain rein n. water falling\n\nsun a star\n\nHam a prince"
