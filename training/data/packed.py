@@ -261,11 +261,11 @@ class PackedDataset(IterableDataset[torch.Tensor]):
             UsageError: A part is read from text, without a token cache.
         """
         found: set[tuple[int, int]] = set()
+        places = [reader.place_of(file, row) for reader in self._readers]
         for lane in self.rank_lanes:
             counts = [reader.counts(lane) for reader in self._readers]
             chosen: npt.NDArray[np.int16] | None = None
-            for part, (reader, one) in enumerate(zip(self._readers, counts, strict=True)):
-                place = reader.place_of(file, row)
+            for part, (place, one) in enumerate(zip(places, counts, strict=True)):
                 numbers = [] if place is None else list(one.rows_with(*place, until=rows))
                 if numbers and chosen is None:
                     limits = [other.rows() for other in counts]
